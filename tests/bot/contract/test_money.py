@@ -1,0 +1,92 @@
+"""Money: whole millionths, exact in and out, and never rounded in his favour."""
+
+from __future__ import annotations
+
+import decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.contract import money
+
+MICROS = st.integers(-(10**15), 10**15)
+
+
+@given(MICROS)
+def test_what_is_written_is_read_back(micros: int) -> None:
+    amount = money.Money(micros, "EUR")
+    assert money.parse(amount.decimal(), "EUR") == amount
+    assert money.parse(decimal.Decimal(money.plain(micros)), "EUR") == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "micros", "shown"),
+    [
+        ("0.08", 80_000, "0.08"),
+        ("0.00790", 7_900, "0.0079"),
+        ("12.345678", 12_345_678, "12.345678"),
+        ("-0.000001", -1, "-0.000001"),
+        (20, 20_000_000, "20.00"),
+        ("1e2", 100_000_000, "100.00"),
+        ("0.0000010000", 1, "0.000001"),
+        ("0", 0, "0.00"),
+    ],
+)
+def test_amounts_in_and_out(text: str | int, micros: int, shown: str) -> None:
+    amount = money.parse(text, "EUR")
+    assert (amount.micros, amount.decimal(), str(amount)) == (micros, shown, f"{shown} EUR")
+
+
+@pytest.mark.parametrize("odd", [0.1, True, False, float("nan")])
+def test_floats_and_truths_are_no_money(odd: Any) -> None:  # noqa: ANN401 (wrong on purpose)
+    with pytest.raises(TypeError, match="float"):
+        money.parse(odd, "EUR")
+    with pytest.raises(TypeError, match="integer"):
+        money.Money(odd, "EUR")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,5", "one", "nan", "Infinity", "0.0000001", "1e999999999", "1e-999999999"]
+)
+def test_what_is_no_exact_amount_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"amount|decimal"):
+        money.parse(text, "EUR")
+
+
+@pytest.mark.parametrize("currency", ["eur", "EURO", "€", "", "EUR\n"])
+def test_a_currency_is_three_capitals(currency: str) -> None:
+    with pytest.raises(ValueError, match="currency"):
+        money.Money(1, currency)
+
+
+@given(MICROS, MICROS, st.integers(0, 50))
+def test_sums_are_exact(one: int, other: int, count: int) -> None:
+    total = money.Money(one, "EUR") + money.Money(other, "EUR").times(count)
+    assert total.micros == one + other * count
+
+
+def test_two_currencies_do_not_add() -> None:
+    with pytest.raises(ValueError, match="USD"):
+        money.Money(1, "EUR") + money.Money(1, "USD")
+
+
+@pytest.mark.case("C31")
+@given(MICROS, st.integers(1, 10**9))
+def test_a_conversion_is_never_under_and_less_than_a_millionth_over(micros: int, rate: int) -> None:
+    turned = money.Rate(currency="USD", micros=rate, dated="2026-01-05").convert(
+        money.Money(micros, "USD"), "EUR"
+    )
+    exact = Fraction(abs(micros) * rate, money.MICROS)
+    assert turned.currency == "EUR"
+    assert exact <= abs(turned.micros) < exact + 1
+    assert turned.micros * micros >= 0
+
+
+@pytest.mark.case("C31")
+def test_a_rate_is_for_one_currency() -> None:
+    rate = money.Rate(currency="USD", micros=950_000, dated="2026-01-05")
+    with pytest.raises(ValueError, match="GBP"):
+        rate.convert(money.Money(1, "GBP"), "EUR")
