@@ -1,0 +1,160 @@
+"""What becomes of a message, at arrival and again when its reply falls due.
+
+Pure functions of frozen facts. The order of the questions is the policy: a wish to be left
+alone comes before everything, then who must not be answered, then who was answered already.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from bot.contract import messages
+from bot.policy import delay, settings
+
+
+class Verdict(enum.StrEnum):
+    """The four things that can become of a message."""
+
+    REPLY = "reply"
+    HOLD = "hold"
+    SILENCE = "silence"
+    OPT_OUT = "opt_out"
+
+
+class Reason(enum.StrEnum):
+    """Why; each has its plain words in `bot.policy.reasons`."""
+
+    FIRST_CONTACT = "first_contact"
+    STOP = "stop"
+    START = "start"
+    BLOCKED = "blocked"
+    OPTED_OUT = "opted_out"
+    CALL = "call"
+    MACHINE = "machine"
+    PENDING = "pending"
+    ANSWERED = "answered"
+    RELEASE = "release"
+    MONEY = "money"
+    QUOTA = "quota"
+    MERGED = "merged"
+    TOO_DEAR = "too_dear"
+    NO_ROUTE = "no_route"
+    NIGHT = "night"
+    EXPIRED = "expired"
+    BY_HAND = "by_hand"
+    PAUSED = "paused"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is known of one message when it arrives.
+
+    `ineligible`: why its number may not be answered, None if it may. `machine`: whether a
+    program wrote it. `pending`: a reply to this person waits. `draw`: in [0, 1).
+    """
+
+    at_ms: int
+    kind: messages.Kind
+    wish: messages.Wish | None
+    machine: bool
+    ineligible: str | None
+    opted_out: bool
+    blocked: bool
+    blocked_until_ms: int
+    pending: bool
+    draw: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """`reason` is a Reason, or the number's own reason from `bot.policy.numbers`."""
+
+    verdict: Verdict
+    reason: str
+    due_ms: int | None = None
+
+
+def decide(facts: Facts, rules: settings.Reply) -> Decision:
+    """At arrival. A reply or a hold comes with its due time."""
+    if facts.wish is messages.Wish.STOP:
+        return Decision(verdict=Verdict.OPT_OUT, reason=Reason.STOP)
+    silent = _silent(facts)
+    if silent is not None:
+        return Decision(verdict=Verdict.SILENCE, reason=silent)
+    due_ms = delay.first(facts.at_ms, rules, facts.draw)
+    if rules.release_by_hand:
+        return Decision(verdict=Verdict.HOLD, reason=Reason.RELEASE, due_ms=due_ms)
+    return Decision(verdict=Verdict.REPLY, reason=Reason.FIRST_CONTACT, due_ms=due_ms)
+
+
+def _silent(facts: Facts) -> str | None:
+    """The first reason to stay silent, None if there is none."""
+    if facts.wish is messages.Wish.START:
+        return Reason.START
+    for reason, holds in (
+        (Reason.BLOCKED, facts.blocked),
+        (Reason.OPTED_OUT, facts.opted_out),
+        (Reason.CALL, facts.kind is messages.Kind.CALL),
+        (Reason.MACHINE, facts.machine),
+    ):
+        if holds:
+            return reason
+    if facts.ineligible is not None:
+        return facts.ineligible
+    if facts.pending:
+        return Reason.PENDING
+    if facts.blocked_until_ms > facts.at_ms:
+        return Reason.ANSWERED
+    return None
+
+
+class Step(enum.StrEnum):
+    """What to do with a reply that fell due."""
+
+    SEND = "send"
+    HOLD = "hold"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    LATER = "later"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DueFacts:
+    """All that is known of a reply when it falls due. `night_ends_ms`: None outside the night."""
+
+    now_ms: int
+    first_ms: int
+    automatic: bool
+    opted_out: bool
+    blocked: bool
+    night_ends_ms: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """`at_ms` only with LATER."""
+
+    step: Step
+    reason: str = ""
+    at_ms: int | None = None
+
+
+def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
+    """At due time, by everything known by then. A hand reply is subject to the wish alone."""
+    if facts.opted_out:
+        return Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)
+    if facts.blocked:
+        return Due(step=Step.CANCEL, reason=Reason.BLOCKED)
+    if not facts.automatic:
+        return Due(step=Step.SEND)
+    if facts.now_ms >= expires_ms(facts.first_ms, rules):
+        return Due(step=Step.EXPIRE, reason=Reason.EXPIRED)
+    if facts.night_ends_ms is not None:
+        return Due(step=Step.LATER, reason=Reason.NIGHT, at_ms=facts.night_ends_ms)
+    return Due(step=Step.SEND)
+
+
+def expires_ms(first_ms: int, rules: settings.Reply) -> int:
+    """When a reply is of no use any more: held or not, it is dropped then."""
+    return first_ms + rules.expires_after_s * 1000

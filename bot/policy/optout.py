@@ -1,0 +1,95 @@
+"""Whether a message is nothing but the wish to hear no more, or to hear again.
+
+A word counts only when it is the whole message: "stop tu me plais" is a contact, "STOP." is a wish.
+Pleas between people ("arrête", "basta", "para") are left out on purpose, and so is Twilio's YES:
+both are ordinary answers. What a provider reports by itself (OptOutType) is read by its bridge.
+The word lists are the union of what carriers and providers use in the seven languages (CTIA
+messaging principles, AF2M's STOP, Twilio's default keywords).
+"""
+
+import re
+import string
+import unicodedata
+from enum import StrEnum
+
+_LONGEST_READ = 256
+"""Characters after outer white space; nobody pads a STOP further, and work stays bounded."""
+
+
+class Wish(StrEnum):
+    """What the sender asks for."""
+
+    STOP = "stop"
+    START = "start"
+
+
+# Written as `_words` leaves them: lower case, no accents, one space between words.
+_STOP_WORDS = frozenset(
+    word.strip()
+    for line in (
+        # carriers' words, understood everywhere; stopall and the like are Twilio's defaults
+        "stop, stopall, stop all, unsubscribe, end, quit, cancel, revoke, optout, opt out",
+        "stop sms, sms stop, stop sms please, please stop sms, remove me, unsubscribe me",
+        # fr: "arrete" and its misspelling "arreter" are pleas
+        "arret, arret sms, stop svp, desabonner, desabonnement, me desabonner, desabonnez moi",
+        "desinscription, desinscrire, me desinscrire, desinscrivez moi, resilier",
+        # es: "para" and "alto" are ordinary words
+        "baja, dar de baja, darme de baja, parar, cancelar, detener, desuscribir, desuscribirme",
+        # de
+        "stopp, abmelden, abmeldung, abbestellen, austragen",
+        # it: "basta" is a plea
+        "cancella, cancellami, disiscrivi, disiscrivimi, disiscrizione, annulla iscrizione",
+        # nl
+        "afmelden, afmelding, uitschrijven, opzeggen, stoppen",
+        # pt
+        "sair, remover, descadastrar, cancelar subscricao, anular subscricao",
+    )
+    for word in line.split(",")
+)
+_START_WORDS = frozenset(
+    word.strip()
+    for line in (
+        "start, unstop, restart, resume, subscribe, optin, opt in",
+        "reprendre, reprise, reabonner, reabonnement, me reabonner, reactiver",  # fr
+        "alta, reanudar, reactivar",  # es
+        "starten, anmelden, fortsetzen",  # de
+        "inizia, riprendi, riattiva, iscrivimi",  # it
+        "aanmelden, hervatten",  # nl
+        "iniciar, retomar, reativar",  # pt
+    )
+    for word in line.split(",")
+)
+
+# Fillers are letters for Unicode, yet nobody sees them.
+_INVISIBLE_LETTERS = "\u115f\u1160\u3164\uffa0"
+# Letters in boxes and flags that compatibility folding (NFKC) leaves alone.
+_BOXED = {
+    start + offset: chr(ord("a") + offset)
+    for start in (0x1F150, 0x1F170, 0x1F1E6)
+    for offset in range(26)
+}
+_ODD_LETTERS: dict[int, str] = _BOXED | {ord(c): "" for c in _INVISIBLE_LETTERS}
+_AROUND = string.punctuation + string.whitespace
+_BETWEEN_WORDS = re.compile(r"[\s_./+-]+")
+
+
+def read(text: str) -> Wish | None:
+    """Read the wish of a whole message, None for every other message."""
+    stripped = text.strip()
+    if not stripped or len(stripped) > _LONGEST_READ:
+        return None
+    apart = stripped
+    if not stripped.isascii():
+        apart = unicodedata.normalize("NFKD", stripped.translate(_ODD_LETTERS))
+    word = _words(apart)
+    wish = Wish.STOP if word in _STOP_WORDS else Wish.START if word in _START_WORDS else None
+    # Last, because hardly any message gets here: letters of another alphabet are words as well.
+    if wish is not None and any(c.isalpha() and not c.isascii() for c in apart):
+        return None
+    return wish
+
+
+def _words(apart: str) -> str:
+    """Lower case, without accents, invisible characters and everything around the words."""
+    plain = apart.encode("ascii", "ignore").decode().lower()
+    return _BETWEEN_WORDS.sub(" ", plain.strip(_AROUND))

@@ -1,0 +1,97 @@
+"""What the operator decided, as frozen values. `bot.config` fills them from TOML and environment.
+
+Units stand last in names; money is in integer millionths of `Budget.currency`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zoneinfo
+from collections.abc import Mapping
+from typing import Final
+
+from bot.contract import money
+
+ROUTE_SAME: Final = "same"
+ROUTE_CHEAPEST: Final = "cheapest"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """`[reply]`: what he gets and when. `texts` holds the operator's own wording by language."""
+
+    window_days: int = 30
+    delay_min_s: int = 3600
+    delay_max_s: int = 6300
+    night_hold: bool = False
+    night_from_hour: int = 0
+    night_to_hour: int = 8
+    route: str = ROUTE_SAME
+    expires_after_s: int = 86_400
+    language: str = "fr"
+    languages: frozenset[str] = frozenset({"fr", "en", "es", "de", "it", "nl", "pt"})
+    tone: str = "neutral"
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    release_by_hand: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """`[who]`: which numbers may be answered. Empty `countries` means the default list.
+
+    `answer_fiction`: numbers kept for films count as mobiles; set where every channel is a
+    simulator, never by the operator.
+    """
+
+    countries: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    answer_fiction: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Limits of one channel, None for none; they are reservations like money."""
+
+    parts_per_hour: int | None = None
+    parts_per_day: int | None = None
+    recipients_per_month: int | None = None
+    cap_day_micros: int | None = None
+    parts_per_second: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """`[budget]` and `[fx]`: caps bind reservations; None means no such cap (simulate only)."""
+
+    currency: str = "EUR"
+    timezone: zoneinfo.ZoneInfo = zoneinfo.ZoneInfo("Europe/Paris")
+    cap_day_micros: int | None = 20 * money.MICROS
+    cap_month_micros: int | None = 200 * money.MICROS
+    country_cap_day_micros: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    donations_only: bool = False
+    price_ceiling_micros: int = 150_000
+    unknown_after_s: int = 172_800
+    inbound_alarm_day_micros: int = 5 * money.MICROS
+    rates: Mapping[str, money.Rate] = dataclasses.field(default_factory=dict)
+    quotas: Mapping[str, Quota] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """`[retention]`: how long what is kept. Texts only while held, 72 h at the most."""
+
+    held_text_h: int = 72
+    seen_days: int = 400
+    inbound_days: int = 90
+    events_days: int = 90
+    persons_days: int = 400
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """All that the floors below 6 are told."""
+
+    reply: Reply = dataclasses.field(default_factory=Reply)
+    who: Who = dataclasses.field(default_factory=Who)
+    budget: Budget = dataclasses.field(default_factory=Budget)
+    retention: Retention = dataclasses.field(default_factory=Retention)

@@ -1,0 +1,106 @@
+"""A word is a wish only when it is the whole message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.policy import optout
+
+STOP, START = optout.Wish.STOP, optout.Wish.START
+
+_STOPS = (
+    "STOP stop Stop ARRET arret ARRÊT arrêt STOPALL UNSUBSCRIBE unsubscribe END QUIT CANCEL REVOKE"
+    " OPTOUT OPT-OUT DÉSABONNER desinscription BAJA PARAR CANCELAR STOPP ABMELDEN CANCELLA"
+    " DISISCRIVIMI AFMELDEN UITSCHRIJVEN SAIR REMOVER"
+)
+_STARTS = "START start UNSTOP REPRENDRE ALTA STARTEN RIPRENDI HERVATTEN RETOMAR"
+
+
+@pytest.mark.case("C15")
+@pytest.mark.parametrize("word", _STOPS.split())
+def test_stop_words_of_each_language(word: str) -> None:
+    assert optout.read(word) is STOP
+
+
+@pytest.mark.case("C15")
+@pytest.mark.parametrize("word", _STARTS.split())
+def test_start_words_of_each_language(word: str) -> None:
+    assert optout.read(word) is START
+
+
+@pytest.mark.case("C50")
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("stop tu me plais", None),
+        ("arrête", None),
+        ("Arrete", None),
+        ("arrêter", None),
+        ("arrêtez", None),
+        ("STOP.", STOP),
+        ("  STOP \n", STOP),
+        ("STOP !!!", STOP),
+        ("« STOP »", STOP),
+        ('"stop"', STOP),
+        ("\u201cStop\u201d", STOP),
+        ("¡BAJA!", STOP),
+        ("STOP 🛑", STOP),
+        ("🙏🏽stop❤\ufe0f", STOP),
+        ("opt out", STOP),
+        ("Opt_Out", STOP),
+        ("OPT   OUT.", STOP),
+        ("ＳＴＯＰ", STOP),
+        ("𝗦𝗧𝗢𝗣", STOP),
+        ("ⓢⓣⓞⓟ", STOP),
+        ("🆂🆃🅾🅿", STOP),
+        ("🇸🇹🇴🇵", STOP),
+        ("S\u200bT\u200dO\u2060P\ufeff", STOP),
+        ("\u3164STOP\u3164", STOP),
+        ("\u00a0STOP\u202f", STOP),
+        ("ARRE\u0302T", STOP),
+        ("", None),
+        ("...", None),
+        ("🛑", None),
+        ("STOP STOP", None),
+        ("ne t'arrête pas", None),
+        ("non stop", None),
+        ("stop it", None),
+        ("tu peux me stop?", None),
+        ("stop1", None),
+        ("STOP 你好", None),
+        ("стоп STOP", None),
+        ("basta", None),
+        ("para", None),
+        ("yes", None),
+        ("oui", None),
+        ("the end", None),
+        ("start again?", None),
+        ("on start quand ?", None),
+        ("\ud83d", None),
+        ("STOP" + " je t'aime" * 500, None),
+    ],
+)
+def test_only_the_whole_message_counts(text: str, wish: optout.Wish | None) -> None:
+    assert optout.read(text) is wish
+
+
+@pytest.mark.case("C50")
+@given(
+    st.sampled_from(_STOPS.split()),
+    st.text(st.sampled_from(" \t\n.,!?;:\"'«»()[]<>*_-–…¡¿🙏😡🛑\u200b\ufeff\u00a0"), max_size=8),
+    st.text(st.sampled_from(" \t\n.,!?;:\"'«»()[]<>*_-–…¡¿🙏😡🛑\u200b\ufeff\u00a0"), max_size=8),
+)
+def test_what_stands_around_the_word_does_not_matter(word: str, before: str, after: str) -> None:
+    assert optout.read(before + word + after) is STOP
+
+
+@pytest.mark.case("C50")
+@given(st.sampled_from(_STOPS.split()), st.text(st.characters(categories=["Ll"]), min_size=1))
+def test_a_further_word_of_any_alphabet_makes_it_a_message(word: str, more: str) -> None:
+    assert optout.read(f"{word} {more} {word}") is None
+    assert optout.read(f"{more}{more} {word} x") is None
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=400))
+def test_never_raises(text: str) -> None:
+    assert optout.read(text) in {None, STOP, START}
