@@ -1,0 +1,164 @@
+"""Between the socket and uvicorn: clients that connect and then let us wait.
+
+uvicorn ends idle connections after an answer, but waits for ever for the first request's head
+and for a body (slow loris). One guard a connection keeps the times below; they are counted from
+the start of the phase and dribbling does not renew them. When all places are taken, the
+connection that has waited longest for its head makes place for the newcomer, so that an attacker
+who hoards connections throws out his own; a request that is being answered is never thrown out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final
+
+HEAD: Final = "head"
+BODY: Final = "body"
+BUSY: Final = "busy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`max_connections` at once; seconds for a head, a body, and a client that does not read."""
+
+    max_connections: int = 1_000
+    head_s: float = 10.0
+    body_s: float = 10.0
+    read_s: float = 30.0
+    idle_s: int = 5
+    head_bytes: int = 65_536
+
+
+class Gate:
+    """All connections of one server; those waiting for their first head, oldest first."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Empty."""
+        self.limits = limits
+        self.open: set[Guard] = set()
+        self.waiting: collections.OrderedDict[Guard, None] = collections.OrderedDict()
+        self.closed_late = 0
+        self.closed_full = 0
+
+    def enter(self, guard: Guard) -> bool:
+        """Whether the newcomer may stay; somebody else may have to go for it."""
+        if len(self.open) >= self.limits.max_connections:
+            self.closed_full += 1
+            if not self.waiting:
+                return False
+            oldest, _ = self.waiting.popitem(last=False)
+            oldest.abort()
+        self.open.add(guard)
+        self.waiting[guard] = None
+        return True
+
+    def leave(self, guard: Guard) -> None:
+        """The connection is gone."""
+        self.open.discard(guard)
+        self.waiting.pop(guard, None)
+
+
+class Guard(asyncio.Protocol):
+    """Hands everything on to uvicorn's protocol and watches the time."""
+
+    def __init__(self, gate: Gate, inner: Any) -> None:  # noqa: ANN401 (one of uvicorn's protocols)
+        """`inner`: uvicorn's protocol for this connection."""
+        self._gate = gate
+        self._inner = inner
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._phase: tuple[str, object] = (BUSY, None)
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the first head's time, or send the newcomer away."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a stream transport is needed")
+        self._transport = transport
+        self._inner.connection_made(transport)
+        if self._gate.enter(self):
+            self._watch()
+        else:
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on, then see whose turn it is."""
+        waited_for_head = self._now()[0] == HEAD
+        self._inner.data_received(data)
+        self._watch()
+        self._head_bytes = self._head_bytes + len(data) if waited_for_head else 0
+        if self._phase[0] != HEAD:
+            self._head_bytes = 0
+            self._gate.waiting.pop(self, None)
+        elif self._head_bytes > self._gate.limits.head_bytes:
+            self._late()
+
+    def eof_received(self) -> bool | None:
+        """Pass on."""
+        passed: bool | None = self._inner.eof_received()
+        return passed
+
+    def pause_writing(self) -> None:
+        """The client does not read what we send: give it a while."""
+        self._inner.pause_writing()
+        self._stalled = self._later(self._gate.limits.read_s, self._late)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back the place."""
+        for timer in (self._timer, self._stalled):
+            if timer is not None:
+                timer.cancel()
+        self._gate.leave(self)
+        self._inner.connection_lost(exc)
+
+    def abort(self) -> None:
+        """Cut the connection, unsent bytes and all."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _now(self) -> tuple[str, object]:
+        """Whose turn it is, and in which request: HEAD and BODY are the client's."""
+        cycle = self._inner.cycle
+        if cycle is None or cycle.response_complete:
+            return HEAD, cycle
+        return (BODY if cycle.more_body else BUSY), cycle
+
+    def _watch(self) -> None:
+        """Start the time of a new phase; within one phase it runs on."""
+        phase = self._now()
+        if phase[0] == self._phase[0] and phase[1] is self._phase[1]:
+            return
+        self._phase = phase
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        limits = self._gate.limits
+        if phase[0] != BUSY:
+            seconds = limits.head_s if phase[0] == HEAD else limits.body_s
+            self._timer = self._later(seconds, self._over)
+
+    def _over(self) -> None:
+        """Time is up: cut, unless the phase ended without a byte from the client (an answer)."""
+        phase = self._now()
+        if phase[0] == self._phase[0] and phase[1] is self._phase[1]:
+            self._late()
+        else:
+            self._watch()
+
+    def _late(self) -> None:
+        self._gate.closed_late += 1
+        self.abort()
+
+    @staticmethod
+    def _later(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, act)

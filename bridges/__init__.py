@@ -1,0 +1,1 @@
+"""Connects the core to networks: one package a network, each seeing `bot.contract` alone."""

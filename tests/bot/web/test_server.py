@@ -1,0 +1,196 @@
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import aiohttp
+import pytest
+
+from bot.contract import bridge
+from bot.web import guard, server
+
+PATIENCE_S = 30
+"""A test waits for the other end to close, however slow the machine is; it never sleeps."""
+
+
+class Site:
+    """Answers `ok`, once it may."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.may.set()
+        self.asked = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI)
+        if scope["method"] == "POST":
+            while (await receive()).get("more_body", False):
+                pass
+        self.asked.set()
+        await self.may.wait()
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": [(b"content-length", b"2")]})  # fmt: skip
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@contextlib.asynccontextmanager
+async def running(
+    app: bridge.AsgiApp,
+    parser: Literal["auto", "h11", "httptools"] = "auto",
+    **limits: Any,  # noqa: ANN401 (those of guard.Limits)
+) -> AsyncIterator[server.Server]:
+    listener = server.Server(app, limits=guard.Limits(**limits), stop_limit_s=1, parser=parser)
+    task = asyncio.create_task(listener.serve())
+    await listener.ready()
+    yield listener
+    listener.stop()
+    await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    """What comes before the other end closes."""
+    got = bytearray()
+    async with asyncio.timeout(PATIENCE_S):
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(1_000):
+                got += piece
+    return bytes(got)
+
+
+async def test_it_answers_stops_and_leaves_the_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with running(Site()) as listener:
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert listener.port > 0
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{listener.port}/") as answer,
+        ):
+            assert (answer.status, await answer.text()) == (200, "ok")
+            assert "server" not in answer.headers
+    with pytest.raises(OSError, match="onnect"):
+        await asyncio.open_connection("127.0.0.1", listener.port)
+
+
+def test_a_taken_port_is_an_error_before_anything_runs() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listener = server.Server(_no_app, port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            listener.bind()
+
+
+async def _no_app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI)
+    raise AssertionError
+
+
+async def test_a_running_request_is_finished_at_the_end() -> None:
+    site = Site()
+    site.may.clear()
+    async with running(site) as listener, aiohttp.ClientSession() as session:
+        asking = asyncio.create_task(session.get(f"http://127.0.0.1:{listener.port}/"))
+        await site.asked.wait()
+        listener.stop()
+        site.may.set()
+        answer = await asking
+        assert await answer.text() == "ok"
+
+
+async def test_cancelling_cuts_everything() -> None:
+    site = Site()
+    site.may.clear()
+    listener = server.Server(site)
+    task = asyncio.create_task(listener.serve())
+    await listener.ready()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    await site.asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await closed(reader) == b""
+    writer.close()
+    site.may.set()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nho",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc",
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HT",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a second head"],
+)
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_a_client_that_lets_us_wait_is_cut(
+    begun: bytes, parser: Literal["h11", "httptools"]
+) -> None:
+    async with running(Site(), parser, head_s=0.3, body_s=0.3, idle_s=1) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(begun)
+        got = await closed(reader)
+        assert got.count(b"200 OK") == begun.count(b"\r\n\r\nGET")
+        writer.close()
+
+
+async def test_dribbling_does_not_renew_the_time() -> None:
+    async with running(Site(), head_s=0.3) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        ended = asyncio.create_task(closed(reader))
+        async with asyncio.timeout(PATIENCE_S):
+            while not ended.done():
+                with contextlib.suppress(ConnectionError):
+                    writer.write(b"a: b\r\n")
+                    await writer.drain()
+                await asyncio.wait([ended], timeout=0.02)
+        assert await ended == b""
+        assert listener.gate.closed_late == 1
+        writer.close()
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_a_slow_answer_of_ours_is_not_the_clients_fault(
+    parser: Literal["h11", "httptools"],
+) -> None:
+    site = Site()
+    site.may.clear()
+    async with running(site, parser, head_s=0.5, body_s=0.5) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        await site.asked.wait()
+        asyncio.get_running_loop().call_later(0.8, site.may.set)
+        assert b"200 OK" in await closed(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+async def test_an_endless_head_is_cut(parser: Literal["h11", "httptools"]) -> None:
+    async with running(Site(), parser, head_bytes=1_000) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                writer.write(b"a: " + b"b" * 400 + b"\r\n")
+                await writer.drain()
+        assert b"200" not in await closed(reader)
+        writer.close()
+
+
+async def test_hoarders_make_place_for_newcomers() -> None:
+    async with running(Site(), max_connections=3) as listener:
+        hoard = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(3)]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{listener.port}/") as answer,
+        ):
+            assert answer.status == 200
+        assert await closed(hoard[0][0]) == b""
+        assert listener.gate.closed_full == 1
+        assert len(listener.gate.open) <= 3
+        for _, writer in hoard:
+            writer.close()
