@@ -1,0 +1,230 @@
+"""The only place where everything is made and wired; app, simulate and tests stand on it.
+
+`rooms` joins the working parts around a store, keys, bridges and a clock that the caller made;
+`house` makes those from settings and adds what a running installation needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot import config, janitor, receipts, registry, supervisor
+from bot.console import api
+from bot.contract import bridge, clock, messages
+from bot.dispatcher import loop as dispatching
+from bot.inbox import door
+from bot.inbox import state as inboxing
+from bot.policy import numbers, settings
+from bot.store import database, ids, keyvalue, pool, schema, vault
+from bot.web import app as web
+from bot.web import gauges
+
+_SQLITE: Final = "sqlite:"
+_SIMULATOR: Final = "simulator"
+
+
+class Intake(door.Inbox):
+    """The whole of contract.intake.Intake: accepting, and receipts."""
+
+    def __init__(
+        self, store: database.Store, context: inboxing.Context, moment: clock.Clock
+    ) -> None:
+        """As door.Inbox."""
+        super().__init__(store, context, moment)
+        self.news = receipts.Receipts(
+            store=store, core=context.core, keys=context.keys, moment=moment
+        )
+
+    async def receipts(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
+        """As contract.intake.Intake.receipts."""
+        await self.news.take(batch)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The working parts, ready to be stepped or run."""
+
+    store: database.Store
+    core: settings.Core
+    keys: vault.Vault
+    bridges: Mapping[str, bridge.Bridge]
+    clock: clock.Clock
+    intake: Intake
+    dispatcher: dispatching.Dispatcher
+    janitor: janitor.Janitor
+
+
+def rooms(
+    *,
+    store: database.Store,
+    core: settings.Core,
+    keys: vault.Vault,
+    bridges: Mapping[str, bridge.Bridge],
+    moment: clock.Clock,
+    fed: Callable[[str], bool] = lambda _channel: True,
+) -> Rooms:
+    """Wire the working parts; nothing runs yet."""
+    own = frozenset(
+        (a.address.network, a.address.value) for b in bridges.values() for a in b.addresses
+    )
+    context = inboxing.Context(
+        core=core,
+        keys=keys,
+        ids=ids.Ids(),
+        own=own,
+        countries=core.who.countries or numbers.EEA_UK_CH_OVERSEAS,
+    )
+    intake = Intake(store, context, moment)
+    return Rooms(
+        store=store,
+        core=core,
+        keys=keys,
+        bridges=bridges,
+        clock=moment,
+        intake=intake,
+        dispatcher=dispatching.Dispatcher(
+            store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=fed
+        ),
+        janitor=janitor.Janitor(
+            store=store,
+            core=core,
+            keys=keys,
+            bridges=bridges,
+            door=intake,
+            settle=intake.news.settle,
+            moment=moment,
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """A running installation's parts. `app` is the ASGI application of the web listener."""
+
+    rooms: Rooms
+    supervisor: supervisor.Supervisor
+    gauges: gauges.Gauges
+    app: bridge.AsgiApp
+
+
+def database_path(url: str) -> pathlib.Path:
+    """The file of a `sqlite:PATH` URL."""
+    return pathlib.Path(url.removeprefix(_SQLITE).removeprefix("//"))
+
+
+def bridges_of(
+    channels: Iterable[config.ChannelSettings],
+    *,
+    store: database.Store,
+    moment: clock.Clock,
+    currency: str,
+) -> dict[str, bridge.Bridge]:
+    """Make the configured bridges by channel name. Raises registry.RegistryError."""
+    channels = list(channels)
+    contexts = {
+        channel.name: bridge.Context(
+            channel=channel.name,
+            clock=moment,
+            storage=keyvalue.KeyValue(store, channel.name),
+            currency=currency,
+        )
+        for channel in channels
+    }
+    return {made.channel: made for made in registry.create_all(channels, contexts)}
+
+
+def core_of(told: config.Settings) -> settings.Core:
+    """The core's settings; numbers of films are answered only where all is simulated."""
+    kinds = {channel.kind for channel in told.channels.values()}
+    who = dataclasses.replace(told.core.who, answer_fiction=kinds == {_SIMULATOR})
+    return dataclasses.replace(told.core, who=who)
+
+
+async def house(
+    told: config.Settings, *, moment: clock.Clock, console_token: str | None = None
+) -> House:
+    """Open the database, make the bridges, wire everything.
+
+    Raises registry.RegistryError, schema.SchemaError, vault.KeyFileError, StoreAwayError; then
+    nothing is left open. `console_token` adds the demo's console.
+    """
+    store = database.Store(database_path(told.store.url))
+    # Before the database, so that a faulty channel leaves nothing behind.
+    core = core_of(told)
+    bridges = bridges_of(
+        told.channels.values(), store=store, moment=moment, currency=core.budget.currency
+    )
+    await store.open()
+    try:
+        keys = await schema.prepare(store, told.store.key_file)
+        offered = await store.write(functools.partial(_pool, bridges=bridges, moment=moment))
+    except BaseException:
+        await store.close()
+        raise
+    # The machine's own clock, even where the demo's runs faster: it judges what hangs.
+    watch = supervisor.Supervisor(
+        clock=clock.SystemClock(), draw=random.random, declared=("dispatcher", "janitor", "gauges")
+    )
+    made = rooms(
+        store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
+    )
+    shown = gauges.Gauges()
+    extra = (
+        api.routes(store=store, core=core, keys=keys, moment=moment, token=console_token)
+        if console_token is not None
+        else ()
+    )
+    return House(
+        rooms=made,
+        supervisor=watch,
+        gauges=shown,
+        app=web.create(
+            routes=_routes(made),
+            channels=_channels(told, bridges, offered),
+            health=watch.health,
+            metrics=shown.render,
+            extra=extra,
+        ),
+    )
+
+
+def _pool(
+    tx: sa.Connection, bridges: Mapping[str, bridge.Bridge], moment: clock.Clock
+) -> dict[str, list[str]]:
+    now_ms = clock.to_ms(moment.now())
+    for name, made in bridges.items():
+        pool.enter(tx, name, made.addresses, now_ms)
+    return pool.offered(tx)
+
+
+def _routes(made: Rooms) -> list[bridge.Route]:
+    return [
+        route
+        for one in made.bridges.values()
+        if isinstance(one, bridge.BringsRoutes)
+        for route in one.routes(made.intake)
+    ]
+
+
+def _channels(
+    told: config.Settings,
+    bridges: Mapping[str, bridge.Bridge],
+    offered: Mapping[str, Sequence[str]],
+) -> list[dict[str, object]]:
+    return [
+        {
+            "channel": name,
+            "network": made.network,
+            "kind": told.channels[name].kind,
+            "addresses": list(offered.get(name, ())),
+            "path": f"/phone/{name}/" if told.channels[name].kind == _SIMULATOR else None,
+        }
+        for name, made in bridges.items()
+    ]

@@ -1,0 +1,250 @@
+"""`antirelou check`: what would keep `run` from working, all at once, each with its mend.
+
+Looks only: opens the database read-only, binds the port and lets go, makes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+import pathlib
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import exc, pool
+
+from bot import config, registry
+from bot.cli import opening, options, pricing
+from bot.console import render, results
+from bot.contract import address, bridge, segments
+from bot.policy import numbers, texts
+from bot.store import schema, tables, vault
+
+_SQLITE: Final = "sqlite:"
+_SIMULATOR: Final = "simulator"
+# The program knows no law, tariff or telephone older than itself.
+_OLDEST_YEAR: Final = 2025
+_NEWEST_YEAR: Final = 2100
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one reply costs on a channel to a country, in the collective's language."""
+
+    channel: str
+    country: str
+    parts: int
+    price: str | None
+    sent: bool
+
+
+@dataclasses.dataclass(slots=True)
+class Found:
+    """Everything there is to tell."""
+
+    faults: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    costs: list[Cost] = dataclasses.field(default_factory=list)
+
+
+def check(told: options.Told) -> None:
+    """Print what was found; exit code 2 if anything must be mended."""
+    found = look(told)
+    if told.as_json:
+        options.put_json({"ok": not found.faults, **_plain(found)})
+    else:
+        _print(found)
+    if found.faults:
+        options.fail(() if told.as_json else found.faults, options.FAULTY)
+    if not told.as_json:
+        options.note("nothing to mend")
+
+
+def look(told: options.Told) -> Found:
+    """All faults, of the settings first; the surroundings are looked at only with settings."""
+    found = Found()
+    path = opening.source(told)
+    try:
+        settings = config.load(path, overrides=told.overrides)
+    except config.ConfigError as error:
+        found.faults += map(str, error.faults)
+        return found
+    if told.config is None:
+        options.note(f"settings: {path.name if path else 'the defaults, no file was found'}")
+    found.warnings += settings.warnings
+    made: Mapping[str, bridge.Bridge] = {}
+    try:
+        made = pricing.make(settings)
+    except registry.RegistryError as error:
+        found.faults += [f"{key}: {text}" for key, text in error.faults]
+    found.faults += _clock()
+    found.faults += _database(settings)
+    found.faults += _port(settings.web)
+    found.warnings += _unwise(settings, made)
+    found.costs += _costs(settings, made)
+    return found
+
+
+def _clock() -> Iterator[str]:
+    year = dt.datetime.now(dt.UTC).year
+    if not _OLDEST_YEAR <= year <= _NEWEST_YEAR:
+        yield f"clock: the machine says it is the year {year}; set its clock (timedatectl)"
+
+
+# ---------------------------------------------------------------- database and keys
+
+
+def _database(settings: config.Settings) -> Iterator[str]:
+    url, key_file = settings.store.url, settings.store.key_file
+    if not url.startswith(_SQLITE):
+        yield "store.url: only sqlite:FILE is known to this version; change it"
+        return
+    path = opening.database_path(url)
+    if not path.exists():
+        yield from _room_for(path, "store.url")
+        if key_file.exists():
+            yield from _key_faults(key_file)
+        else:
+            yield from _room_for(key_file, "store.key_file")
+        return
+    folder = path.absolute().parent
+    for place in (path, folder):
+        if not os.access(place, os.W_OK):
+            yield f"store.url: {place} cannot be written; mend its owner or mode"
+    yield from _inside(path, key_file)
+
+
+def _room_for(path: pathlib.Path, key: str) -> Iterator[str]:
+    """Whether a file could be made there."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        yield f"{key}: there is no folder {folder}; make it"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield f"{key}: nothing can be written in {folder}; mend its owner or mode"
+
+
+def _key_faults(key_file: pathlib.Path) -> Iterator[str]:
+    try:
+        vault.load(key_file)
+    except vault.KeyFileError as error:
+        yield f"store.key_file: {error}"
+
+
+def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
+    """Schema and fingerprints of an existing database, by a reader that can change nothing."""
+
+    def creator() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+
+    engine = sa.create_engine("sqlite://", creator=creator, poolclass=pool.NullPool)
+    meta = tables.meta
+    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
+    try:
+        with engine.connect() as tx:
+            revision = schema.revision(tx)
+            stored = dict(tx.execute(query).tuples().all()) if revision is not None else {}
+    except exc.DBAPIError as error:
+        yield f"store.url: {path} cannot be read ({error.orig}); is it a database of antirelou?"
+        return
+    if revision is None:
+        yield f"store.url: {path} is no database of antirelou; name another file"
+        return
+    if revision != schema.HEAD:
+        yield (
+            f"store.url: schema {revision}, this program needs {schema.HEAD}; "
+            "run antirelou migrate, or use the program that belongs to the database"
+        )
+    try:
+        held = vault.load(key_file).fingerprints()
+    except vault.KeyFileError as error:
+        yield f"store.key_file: {error}"
+        return
+    if any(held.get(name.removeprefix("key ")) != value for name, value in stored.items()):
+        yield (
+            "store.key_file: it does not belong to this database; "
+            "put back the key file that was backed up with it"
+        )
+
+
+def _port(web: config.WebSettings) -> Iterator[str]:
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((web.host, web.port))
+        except OSError as error:
+            yield (
+                f"web.port: cannot listen on {web.host} port {web.port} ({error.strerror}); "
+                "end what listens there, or choose another"
+            )
+
+
+# ---------------------------------------------------------------- money and law
+
+
+def _unwise(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Iterator[str]:
+    budget = settings.core.budget
+    if budget.cap_day_micros is None or budget.cap_month_micros is None:
+        yield "budget: a cap is missing; a flood could cost any amount"
+    for name, one in made.items():
+        if settings.channels[name].kind == _SIMULATOR:
+            continue
+        for own in one.addresses:
+            if own.address.network != address.SMS:
+                continue
+            facts = numbers.read(own.address.value)
+            if facts.region == "FR" and facts.number_type is numbers.NumberType.MOBILE:
+                yield (
+                    f"channels.{name}.addresses: a French mobile number (06, 07) must not send "
+                    "automatic messages through a provider; use one of the ranges for platforms"
+                )
+
+
+def _costs(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Iterator[Cost]:
+    """The default reply on every channel, so that nobody learns its price from the bill."""
+    rules = settings.core.reply
+    text = rules.texts.get(rules.language) or texts.text(rules.language, rules.tone)
+    for channel in pricing.by_country(settings, made, text):
+        for country in channel.countries:
+            yield Cost(
+                channel=channel.channel,
+                country=country.country,
+                parts=country.parts,
+                price=None if country.price is None else str(country.price),
+                sent=country.price is not None and not country.dear,
+            )
+        if channel.free and not channel.countries:
+            parts = segments.count(text).parts
+            yield Cost(channel=channel.channel, country="all", parts=parts, price="free", sent=True)
+
+
+def _plain(found: Found) -> dict[str, object]:
+    return {
+        "faults": found.faults,
+        "warnings": found.warnings,
+        "costs": [results.as_json(cost) for cost in found.costs],
+    }
+
+
+def _print(found: Found) -> None:
+    if found.costs:
+        rows: dict[tuple[str, int, str, bool], list[str]] = {}
+        for cost in found.costs:
+            key = (cost.channel, cost.parts, cost.price or "not reached", cost.sent)
+            rows.setdefault(key, []).append(cost.country)
+        table = render.grid(
+            "What one reply costs",
+            ("channel", "parts", "price", "countries"),
+            [
+                (channel, parts or "-", price if sent else f"{price} (never sent)", " ".join(names))
+                for (channel, parts, price, sent), names in rows.items()
+            ],
+        )
+        options.note("")
+        opening.show(options.Told(None, ()), None, [table])
+    for warning in found.warnings:
+        options.note(f"warning: {warning}")

@@ -1,0 +1,169 @@
+"""Commands that only look: status, why, review, ledger, version; and the pool of addresses."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli import options, steering
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.cli import opening
+    from bot.console import results, story
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status", epilog="Example: antirelou status --json")(status)
+    why_example = "Example: antirelou why 0000000000000007a1b2c3d4e5f60718"
+    app.command("why", epilog=why_example)(why)
+    app.command("review", epilog="Example: antirelou review")(review)
+    app.command("ledger", epilog="Example: antirelou ledger --days 7")(ledger)
+    app.command("addresses", epilog="Example: antirelou addresses rest +33639980000")(addresses)
+    app.command("version", epilog="Example: antirelou version")(version)
+
+
+def status(
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Mode, pauses, queue, caps, bill, donations, runway."""
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import render  # noqa: PLC0415 (slow to import)
+    from bot.console import status as states  # noqa: PLC0415 (slow to import)
+
+    told = options.told(config, set_, json_)
+    found, at = opening.read(told, lambda tx, at: states.status(tx, at.core, at.now_ms))
+    opening.show(told, found, render.status(found, at.times))
+
+
+def why(
+    reply: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A reply, as review shows it.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="ADDRESS", help="Or whose; - reads standard input."),
+    ] = None,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Why somebody was or was not answered, message by message."""
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import render  # noqa: PLC0415 (slow to import)
+    from bot.console import story as stories  # noqa: PLC0415 (slow to import)
+
+    if (reply is None) == (address is None):
+        options.fail(["name a reply, or say --address ADDRESS"], options.FAULTY)
+    typed = sys.stdin.readline() if address == "-" else address or reply or ""
+    told = options.told(config, set_, json_)
+
+    def work(tx: sa.Connection, at: opening.At) -> list[story.Story]:
+        persons = steering.find(tx, at, typed)
+        if not persons:
+            options.fail(["nobody with this address has written"])
+        currency = at.core.budget.currency
+        return [stories.of_person(tx, at.keys, one, currency) for one in persons]
+
+    found, at = opening.read(told, work)
+    opening.show(told, found, [line for one in found for line in render.story(one, at.times)])
+
+
+def review(
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """The replies that wait for a moderator, by reason."""
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import holding, render  # noqa: PLC0415 (slow to import)
+
+    told = options.told(config, set_, json_)
+    found, at = opening.read(
+        told, lambda tx, at: holding.review(tx, keys=at.keys, rules=at.core.reply)
+    )
+    opening.show(told, found, render.review(found, at.times))
+
+
+def ledger(
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, help="How many days to list.")
+    ] = 31,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """What replies and inbound cost, what was donated, day by day."""
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import funds, render  # noqa: PLC0415 (slow to import)
+
+    told = options.told(config, set_, json_)
+    found, _ = opening.read(told, lambda tx, at: funds.view(tx, at.core.budget, days))
+    opening.show(told, found, render.ledger(found))
+
+
+def addresses(
+    act: Annotated[
+        str, typer.Argument(metavar="[list|offer|rest|retire]", help="What to do.")
+    ] = "list",
+    address: Annotated[
+        str | None, typer.Argument(metavar="[ADDRESS]", help="One of ours, as list shows it.")
+    ] = None,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Our own addresses: offered to people, resting (still answering), or retired.
+
+    The public page shows a change after the next start.
+    """
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import pool, render  # noqa: PLC0415 (slow to import)
+    from bot.contract import bridge  # noqa: PLC0415 (slow to import)
+
+    told = options.told(config, set_, json_)
+    states = {
+        "offer": bridge.State.OFFERED,
+        "rest": bridge.State.ANSWERING,
+        "retire": bridge.State.RETIRED,
+    }
+    if act == "list" and address is None:
+        found, at = opening.read(told, lambda tx, _at: pool.listed(tx))
+        opening.show(told, found, render.addresses(found, at.times))
+        return
+    state = states.get(act)
+    if state is None or address is None:
+        options.fail(["say list, or offer, rest or retire and an address"], options.FAULTY)
+    value = address.strip()
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        return pool.put(tx, value, state, now_ms=at.now_ms, who=at.who)
+
+    done, _ = opening.write(told, work)
+    opening.finish(told, done)
+
+
+def version(
+    *,
+    config: options.ConfigFile = None,  # noqa: ARG001 (every command takes the same options)
+    set_: options.Overrides = None,  # noqa: ARG001 (the same)
+    json_: options.Json = False,
+) -> None:
+    """The version of this program."""
+    found = metadata.version("antirelou")
+    if json_:
+        options.put_json({"version": found, "python": sys.version.split()[0]})
+    else:
+        typer.echo(f"antirelou {found}")

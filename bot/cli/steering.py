@@ -1,0 +1,260 @@
+"""Commands that change something: pause, resume, held replies, persons, money."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from bot.cli import options
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.cli import opening
+    from bot.console import results
+
+_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
+_UNITS_S: Final = (86_400, 3_600, 60, 1)
+_LONGEST_S: Final = 366 * 86_400
+
+Channel = Annotated[str | None, typer.Argument(metavar="[CHANNEL]", help="Only this channel.")]
+Replies = Annotated[
+    list[str] | None, typer.Argument(metavar="REPLY...", help="As review shows them.")
+]
+AllHeld = Annotated[bool, typer.Option("--all", help="Every held reply.")]
+Person = Annotated[
+    str,
+    typer.Argument(
+        metavar="PERSON", help="A reply, an address, or - to read the address from standard input."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, command, example in (
+        ("pause", pause, "antirelou pause sms --for 2h"),
+        ("resume", resume, "antirelou resume"),
+        ("approve", approve, "antirelou approve --all"),
+        ("drop", drop, "antirelou drop 0000000000000007a1b2c3d4e5f60718"),
+        ("block", block, "antirelou block -   (then type the address)"),
+        ("unblock", unblock, "antirelou unblock 0000000000000007a1b2c3d4e5f60718"),
+        ("donate", donate, "antirelou donate 25.00"),
+    ):
+        app.command(name, epilog=f"Example: {example}")(command)
+
+
+def pause(
+    channel: Channel = None,
+    for_: Annotated[
+        str | None,
+        typer.Option("--for", metavar="SPAN", help="90s, 30m, 2h, 1d; else until resume."),
+    ] = None,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Send nothing, at once; messages are still taken in."""
+    from bot.console import holding  # noqa: PLC0415 (slow to import)
+
+    span_s = None if for_ is None else _seconds(for_)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        _known_channel(at, channel)
+        until_ms = None if span_s is None else at.now_ms + span_s * 1000
+        return holding.pause(tx, now_ms=at.now_ms, who=at.who, channel=channel, until_ms=until_ms)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def resume(
+    channel: Channel = None,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Lift every pause, or one channel's pause and its stop after a refused account."""
+    from bot.console import holding  # noqa: PLC0415 (slow to import)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        _known_channel(at, channel)
+        return holding.resume(tx, now_ms=at.now_ms, who=at.who, channel=channel)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def approve(
+    replies: Replies = None,
+    *,
+    all_: AllHeld = False,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Release held replies: sent now, or when they fall due if that is still to come."""
+    from bot.console import holding  # noqa: PLC0415 (slow to import)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        ids = _ids(tx, at, replies, every=all_)
+        rules = at.core.reply
+        return holding.approve(tx, ids, keys=at.keys, rules=rules, now_ms=at.now_ms, who=at.who)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def drop(
+    replies: Replies = None,
+    *,
+    all_: AllHeld = False,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Cancel replies that wait; the person may get one if they write again."""
+    from bot.console import holding  # noqa: PLC0415 (slow to import)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        ids = _ids(tx, at, replies, every=all_)
+        return holding.drop(tx, ids, keys=at.keys, now_ms=at.now_ms, who=at.who)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def block(
+    person: Person,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Never answer this person; a reply that waits is cancelled."""
+    from bot.console import people  # noqa: PLC0415 (slow to import)
+
+    typed = _typed(person)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        persons = find(tx, at, typed)
+        return people.block(tx, persons, keys=at.keys, now_ms=at.now_ms, who=at.who)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def unblock(
+    person: Person,
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Answer this person again, if they write again and did not opt out."""
+    from bot.console import people  # noqa: PLC0415 (slow to import)
+
+    typed = _typed(person)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        persons = find(tx, at, typed)
+        return people.unblock(tx, persons, keys=at.keys, now_ms=at.now_ms, who=at.who)
+
+    _act(options.told(config, set_, json_), work)
+
+
+def donate(
+    amount: Annotated[
+        str, typer.Argument(metavar="AMOUNT", help="In budget.currency; -- -5 takes 5 back.")
+    ],
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Book a donation that has cleared; no name is kept."""
+    from bot.console import funds  # noqa: PLC0415 (slow to import)
+    from bot.contract import money  # noqa: PLC0415 (slow to import)
+
+    def work(tx: sa.Connection, at: opening.At) -> results.Done:
+        budget = at.core.budget
+        try:
+            given = money.parse(amount, budget.currency)
+        except ValueError as error:
+            options.fail([f"AMOUNT: {error}; write it as 25.00"], options.FAULTY)
+        if abs(given.micros) > _LARGEST_MICROS:
+            options.fail(["AMOUNT: that is more than a million; book less"], options.FAULTY)
+        return funds.donate(tx, given, budget, now_ms=at.now_ms, who=at.who)
+
+    _act(options.told(config, set_, json_), work)
+
+
+_LARGEST_MICROS: Final = 1_000_000 * 1_000_000
+
+
+def find(tx: sa.Connection, at: opening.At, typed: str) -> Sequence[int]:
+    """The persons meant by a reply or an address; ends if it is neither."""
+    from bot.console import names, people  # noqa: PLC0415 (slow to import)
+
+    reply = names.reply_id(at.keys, typed)
+    if reply is not None:
+        person = people.of_reply(tx, reply)
+        if person is None:
+            options.fail(["there is no such reply"])
+        return [person]
+    addresses = people.read_address(typed)
+    if not addresses:
+        wrong = (
+            "that is neither a reply nor an address; write a number with its + and country code, "
+            "a Signal account as its ACI, a Matrix user as @name:server"
+        )
+        options.fail([wrong])
+    return people.find(tx, at.keys, addresses)
+
+
+def _act(told: options.Told, work: Callable[[sa.Connection, opening.At], results.Done]) -> None:
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+
+    done, _ = opening.write(told, work)
+    opening.finish(told, done)
+
+
+def _ids(
+    tx: sa.Connection, at: opening.At, replies: Sequence[str] | None, *, every: bool
+) -> Sequence[int]:
+    """The replies meant; ends if none or an unreadable one was named."""
+    from bot.console import holding, names  # noqa: PLC0415 (slow to import)
+
+    if every == bool(replies):
+        options.fail(["name replies as review shows them, or say --all"], options.FAULTY)
+    if every:
+        return holding.held_ids(tx)
+    found = {one: names.reply_id(at.keys, one) for one in replies or ()}
+    wrong = [place for place, one in enumerate(found.values(), 1) if one is None]
+    if wrong:
+        # Not repeated: somebody may have typed a number there.
+        options.fail([f"REPLY {place} is no reply; see antirelou review" for place in wrong])
+    return [one for one in found.values() if one is not None]
+
+
+def _known_channel(at: opening.At, channel: str | None) -> None:
+    channels = at.settings.channels
+    if channel is not None and channel not in channels:
+        known = ", ".join(channels) or "none"
+        options.fail([f"there is no channel of that name; there are: {known}"])
+
+
+def _typed(person: str) -> str:
+    """What was typed; `-` keeps an address out of the shell's history."""
+    return sys.stdin.readline() if person == "-" else person
+
+
+def _seconds(span: str) -> int:
+    """`1h30m` in seconds; ends if it is none."""
+    found = _SPAN.match(span.strip().lower())
+    parts = found.groups() if found else ()
+    total = sum(int(n) * unit for n, unit in zip(parts, _UNITS_S, strict=False) if n)
+    if not 0 < total <= _LONGEST_S:
+        options.fail(["--for: write a span such as 90s, 30m, 2h or 1d"], options.FAULTY)
+    return total

@@ -1,0 +1,98 @@
+"""The state of an installation at a glance."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot import outbox
+from bot.console import funds, holding
+from bot.contract import money
+from bot.dispatcher import claim
+from bot.policy import settings
+from bot.policy.lifecycle import State
+from bot.store import events, tables
+
+MODE: Final = "normal"
+QUEUE: Final = (State.SCHEDULED, State.HELD, State.SENDING, State.UNKNOWN)
+_p = tables.persons
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """`what`: all, or a channel; `until_ms` None: until somebody resumes."""
+
+    what: str
+    by_network: bool
+    until_ms: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """`replies`: sent ones. `decisions`: messages by what was decided and why."""
+
+    now_ms: int
+    mode: str
+    paused: bool
+    halts: tuple[Halt, ...]
+    queue: Mapping[str, int]
+    next_due_ms: int | None
+    bill: funds.Bill
+    balance: money.Money
+    runway: funds.Runway
+    messages: int
+    people: int
+    replies: int
+    duplicates: int
+    decisions: Mapping[str, int]
+
+
+def status(tx: sa.Connection, core: settings.Core, now_ms: int) -> Status:
+    """Everything at once, from one snapshot."""
+    counted = events.totals(tx)
+    controls = events.controls(tx)
+    return Status(
+        now_ms=now_ms,
+        mode=MODE,
+        paused=claim.paused(controls, None, now_ms),
+        halts=_halts(controls, now_ms),
+        queue=queue(tx),
+        next_due_ms=outbox.next_due(tx),
+        bill=funds.bill(tx, core.budget, now_ms, counted),
+        balance=funds.balance(tx, core.budget),
+        runway=funds.runway(tx, core.budget, now_ms),
+        messages=counted.get("messages", 0),
+        people=people(tx),
+        replies=counted.get("sent", 0),
+        duplicates=counted.get("duplicates", 0),
+        decisions={k: n for k, n in sorted(counted.items()) if ":" in k and n},
+    )
+
+
+def queue(tx: sa.Connection) -> dict[str, int]:
+    """How many replies wait, by the indexes of the waiting states."""
+    return {state.value: holding.count(tx, state) for state in QUEUE}
+
+
+def people(tx: sa.Connection) -> int:
+    """Persons known, each once."""
+    query = sa.select(sa.func.count()).select_from(_p).where(_p.c.merged_into.is_(None))
+    found: int = tx.execute(query).scalar_one()
+    return found
+
+
+def _halts(controls: Mapping[str, str], now_ms: int) -> tuple[Halt, ...]:
+    """What is paused or stopped right now."""
+    found = []
+    for key, value in sorted(controls.items()):
+        word, _, channel = key.partition(":")
+        over = value.isdecimal() and int(value) <= now_ms
+        if word not in ("paused", "stopped") or over:
+            continue
+        until_ms = int(value) if value.isdecimal() else None
+        halt = Halt(what=channel or "all", by_network=word == "stopped", until_ms=until_ms)
+        found.append(halt)
+    return tuple(found)

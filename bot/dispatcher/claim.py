@@ -1,0 +1,335 @@
+"""The claim: what is due is decided again, routed, and its money reserved, in one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from bot import ledger, outbox
+from bot.contract import address, bridge, clock, messages
+from bot.policy import decision, delay, routing, settings, texts
+from bot.policy.decision import Reason, Step
+from bot.policy.lifecycle import State
+from bot.store import events, prepared, tables, vault
+
+LEASE_MS: Final = 180_000
+_LATER_MS: Final = 60_000
+_DAY_MS: Final = 86_400_000
+FOREVER: Final = "forever"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What claiming is told once."""
+
+    core: settings.Core
+    keys: vault.Vault
+    bridges: Mapping[str, bridge.Bridge]
+    fed: Callable[[str], bool]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One reply that is `sending` now, with all that recording its end needs."""
+
+    id: int
+    person_id: int
+    window_ms: int
+    due_ms: int
+    automatic: bool
+    channel: str
+    outbound: messages.OutboundReply
+    reservation: ledger.Reservation
+    attempts: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """`moved`: how many due replies changed in any way."""
+
+    moved: int
+    sends: Sequence[Claim] = ()
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Ready:
+    """A reply that is to be sent, with its route."""
+
+    reply: outbox.DueReply
+    recipient: address.Address
+    text: str
+    offer: routing.Offer
+    request: ledger.Request
+
+
+def paused(controls: Mapping[str, str], channel: str | None, now_ms: int) -> bool:
+    """Whether a moderator paused everything, or this channel, or the channel was stopped."""
+    names = ["paused"]
+    if channel is not None:
+        names += [f"paused:{channel}", f"stopped:{channel}"]
+    return any(
+        name in controls and (controls[name] == FOREVER or now_ms < _until(controls[name]))
+        for name in names
+    )
+
+
+def _until(value: str) -> int:
+    """A time in milliseconds; anything else counts as for ever (fail closed)."""
+    return int(value) if value.isdecimal() else 1 << 62
+
+
+def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
+    """Take up to `limit` due replies; those to be sent are `sending` when this commits."""
+    controls = events.controls(tx)
+    if paused(controls, None, now_ms):
+        return Claimed(moved=0)
+    due = outbox.load_due(tx, now_ms, limit)
+    moves = _Moves(now_ms)
+    pace = _Pace(plan.core.budget.quotas)
+    ready: list[_Ready] = []
+    for reply in due:
+        step = decision.decide_due(_facts(reply, plan.core, now_ms), plan.core.reply)
+        if step.step is not Step.SEND:
+            moves.add(reply, step)
+        elif paused(controls, reply.channel, now_ms) or not plan.fed(reply.channel):
+            moves.later(reply, now_ms + _LATER_MS)
+        else:
+            _route(reply, plan, now_ms, moves, ready, pace)
+    sends = _reserve(tx, ready, plan, now_ms, moves)
+    moves.write(tx)
+    return Claimed(moved=len(due), sends=sends)
+
+
+def _facts(reply: outbox.DueReply, core: settings.Core, now_ms: int) -> decision.DueFacts:
+    # Spread by the reply's own number: any even spread will do in the morning.
+    draw = (reply.id * 2_654_435_761 % (1 << 32)) / (1 << 32)
+    return decision.DueFacts(
+        now_ms=now_ms,
+        first_ms=reply.first_ms,
+        automatic=reply.automatic,
+        opted_out=reply.opted_out_ms is not None,
+        blocked=reply.blocked_ms is not None,
+        night_ends_ms=delay.after_night(now_ms, core.reply, core.budget.timezone, draw),
+    )
+
+
+def _route(  # noqa: PLR0917 (the claim's own state, passed on)
+    reply: outbox.DueReply,
+    plan: Plan,
+    now_ms: int,
+    moves: _Moves,
+    ready: list[_Ready],
+    pace: _Pace,
+) -> None:
+    value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
+    recipient = address.Address(reply.network, value)
+    text = wording(reply, plan)
+    offers, told = _offers(reply, recipient, text, plan)
+    budget, rules = plan.core.budget, plan.core.reply
+    offer = routing.choose(
+        offers, written_to=reply.channel, rules=rules, ceiling_micros=budget.price_ceiling_micros
+    )
+    if offer is None:
+        reason = Reason.TOO_DEAR if offers else Reason.NO_ROUTE
+        moves.add(reply, decision.Due(step=Step.CANCEL, reason=reason))
+        return
+    wait_ms = pace.wait_ms(offer.channel, offer.parts)
+    if wait_ms:
+        moves.later(reply, now_ms + wait_ms)
+        return
+    request = ledger.Request(
+        reply_id=reply.id,
+        channel=offer.channel,
+        country=reply.country,
+        amount=told[offer.channel],
+        parts=offer.parts,
+    )
+    ready.append(
+        _Ready(reply=reply, recipient=recipient, text=text, offer=offer, request=request)
+    )
+
+
+def wording(reply: outbox.DueReply, plan: Plan) -> str:
+    """A hand-written text, else the operator's, else the default of its language."""
+    if reply.text_enc is not None:
+        return plan.keys.open(reply.text_enc, outbox.place(reply.id))
+    rules = plan.core.reply
+    if rules.route != settings.ROUTE_SAME:
+        return texts.with_address(reply.language, reply.own_address, rules.tone)
+    own = rules.texts.get(reply.language)
+    return own if own is not None else texts.text(reply.language, rules.tone)
+
+
+def _offers(
+    reply: outbox.DueReply, recipient: address.Address, text: str, plan: Plan
+) -> tuple[list[routing.Offer], dict[str, ledger.Amount]]:
+    offers: list[routing.Offer] = []
+    told: dict[str, ledger.Amount] = {}
+    same = plan.core.reply.route == settings.ROUTE_SAME
+    for name in (reply.channel,) if same else plan.bridges:
+        way = plan.bridges.get(name)
+        if way is None or not plan.fed(name) or not way.reaches(recipient):
+            continue
+        quote = way.quote(recipient, text)
+        # An unknown currency fails closed: no rate, no offer.
+        amount = ledger.convert(plan.core.budget, quote.price) if quote is not None else None
+        if quote is None or amount is None:
+            continue
+        own = reply.own_address if name == reply.channel else _own(way)
+        if own is not None:
+            told[name] = amount
+            offers.append(
+                routing.Offer(
+                    channel=name, own_address=own, micros=amount.micros, parts=quote.parts
+                )
+            )
+    return offers, told
+
+
+def _own(way: bridge.Bridge) -> str | None:
+    return next(
+        (a.address.value for a in way.addresses if a.state is bridge.State.OFFERED), None
+    )
+
+
+def _reserve(
+    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: _Moves
+) -> list[Claim]:
+    if not ready:
+        return []
+    core = plan.core
+    answers = ledger.reserve(tx, [one.request for one in ready], core.budget, now_ms)
+    period = ledger.period(core.budget, now_ms)
+    until_ms = now_ms + core.reply.window_days * _DAY_MS
+    claims, rows, windows = [], [], []
+    for one, refusal in zip(ready, answers, strict=True):
+        if refusal is not None:
+            moves.add(one.reply, decision.Due(step=Step.HOLD, reason=refusal))
+            continue
+        reply = one.reply
+        window_ms = until_ms if reply.automatic else reply.window_ms
+        rows.append(_sending(one, period, window_ms, now_ms))
+        if reply.automatic:
+            windows.append((reply.person_id, reply.window_ms, until_ms))
+        claims.append(_claim(one, plan, period, window_ms))
+    outbox.move(tx, State.SCHEDULED, State.SENDING, rows)
+    outbox.take_windows(tx, windows)
+    return claims
+
+
+def _sending(one: _Ready, period: str, window_ms: int, now_ms: int) -> dict[str, Any]:
+    return {
+        "id": one.reply.id,
+        "channel": one.offer.channel,
+        "own_address": one.offer.own_address,
+        "attempts": one.reply.attempts + 1,
+        "lease_until_ms": now_ms + LEASE_MS,
+        "started_ms": now_ms,
+        "window_ms": window_ms,
+        "parts": one.offer.parts,
+        "reserved_micros": one.offer.micros,
+        "period": period,
+    }
+
+
+def _claim(one: _Ready, plan: Plan, period: str, window_ms: int) -> Claim:
+    reply = one.reply
+    network = plan.bridges[one.offer.channel].network
+    return Claim(
+        id=reply.id,
+        person_id=reply.person_id,
+        window_ms=window_ms,
+        due_ms=reply.due_ms,
+        automatic=reply.automatic,
+        channel=one.offer.channel,
+        outbound=messages.OutboundReply(
+            reply_id=outbox.key(plan.keys, reply.id),
+            channel=one.offer.channel,
+            sender=address.Address(network, one.offer.own_address),
+            recipient=one.recipient,
+            text=one.text,
+            valid_until=clock.from_ms(decision.expires_ms(reply.first_ms, plan.core.reply)),
+        ),
+        reservation=ledger.Reservation(
+            reply_id=reply.id,
+            channel=one.offer.channel,
+            country=reply.country,
+            micros=one.offer.micros,
+            parts=one.offer.parts,
+            period=period,
+        ),
+        attempts=reply.attempts + 1,
+    )
+
+
+class _Pace:
+    """Parts a second of each channel within one round: the k-th too many waits k / rate."""
+
+    def __init__(self, quotas: Mapping[str, settings.Quota]) -> None:
+        self._quotas = quotas
+        self._parts: dict[str, int] = {}
+
+    def wait_ms(self, channel: str, parts: int) -> int:
+        """0 if these parts may be handed over now."""
+        quota = self._quotas.get(channel)
+        if quota is None or quota.parts_per_second is None:
+            return 0
+        before = self._parts.get(channel, 0)
+        self._parts[channel] = before + parts
+        return int(before / quota.parts_per_second * 1000)
+
+
+class _Moves:
+    """Due replies that are not sent now, gathered by where they go."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._held: list[dict[str, Any]] = []
+        self._ended: dict[State, list[dict[str, Any]]] = {State.CANCELLED: [], State.EXPIRED: []}
+        self._later: list[dict[str, int]] = []
+
+    def add(self, reply: outbox.DueReply, due: decision.Due) -> None:
+        """Anything but SEND."""
+        if due.step is Step.LATER and due.at_ms is not None:
+            self.later(reply, due.at_ms)
+        elif due.step is Step.HOLD:
+            self._held.append({"id": reply.id, "reason": due.reason})
+        else:
+            state = State.EXPIRED if due.step is Step.EXPIRE else State.CANCELLED
+            self._ended[state].append(
+                {
+                    "id": reply.id,
+                    "person_id": reply.person_id,
+                    "window_ms": reply.window_ms,
+                    "reason": due.reason,
+                    "address_enc": None,
+                }
+            )
+
+    def later(self, reply: outbox.DueReply, at_ms: int) -> None:
+        """It stays scheduled."""
+        self._later.append({"of": reply.id, "due": at_ms})
+
+    def write(self, tx: sa.Connection) -> None:
+        """All moves, and what they count."""
+        outbox.move(tx, State.SCHEDULED, State.HELD, self._held)
+        for state, rows in self._ended.items():
+            outbox.move(tx, State.SCHEDULED, state, rows)
+        if self._later:
+            _LATER.many(tx, self._later)
+        counts: dict[str, int] = {}
+        for row in self._held:
+            name = f"held:{row['reason']}"
+            counts[name] = counts.get(name, 0) + 1
+        events.count(tx, self._now_ms, counts)
+
+
+_LATER = prepared.Prepared(
+    sa.update(tables.replies)
+    .where(tables.replies.c.id == sa.bindparam("of"))
+    .where(sa.literal_column("state") == sa.literal_column("'scheduled'"))
+    .values(due_ms=sa.bindparam("due"))
+)

@@ -1,0 +1,151 @@
+"""What came of sends, written many at once: state, money, wishes, alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import ledger, outbox
+from bot.contract import clock, outcomes
+from bot.dispatcher.claim import FOREVER, Claim
+from bot.policy import decision, settings
+from bot.policy.lifecycle import State
+from bot.store import events, tables
+
+Result = tuple[Claim, outcomes.Outcome | None]
+
+_OPT_OUT = (
+    sa.update(tables.persons)
+    .where(tables.persons.c.id == sa.bindparam("of"), tables.persons.c.opted_out_ms.is_(None))
+    .values(opted_out_ms=sa.bindparam("at"))
+)
+
+
+def record(
+    tx: sa.Connection, *, results: Sequence[Result], core: settings.Core, now_ms: int
+) -> None:
+    """One transaction for all of them. None as outcome: a pause came first."""
+    accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
+    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
+    unknown = [(c, o) for c, o in results if isinstance(o, outcomes.Unknown)]
+    not_now = [(c, o) for c, o in results if isinstance(o, outcomes.NotNow)]
+    back = [c for c, o in results if o is None]
+    _accepted(tx, accepted, core, now_ms)
+    _rejected(tx, rejected, core, now_ms)
+    _not_now(tx, not_now, core, now_ms)
+    _put_back(tx, [(c, c.due_ms, decision.Reason.PAUSED) for c in back], core, now_ms)
+    _unknown(tx, unknown, now_ms)
+    events.count(
+        tx,
+        now_ms,
+        {"sent": len(accepted), "rejected": len(rejected), "unknown": len(unknown)},
+    )
+
+
+def _accepted(
+    tx: sa.Connection,
+    results: Sequence[tuple[Claim, outcomes.Accepted]],
+    core: settings.Core,
+    now_ms: int,
+) -> None:
+    told = [(c.reservation, o.price) for c, o in results if o.price is not None]
+    prices = dict(
+        zip(
+            (one.reply_id for one, _ in told),
+            ledger.post(tx, told, core.budget, now_ms),
+            strict=True,
+        )
+    )
+    rows = [
+        {
+            "id": c.id,
+            "sent_ms": now_ms,
+            "provider_id": o.provider_id,
+            "parts": o.parts or c.reservation.parts,
+            "price_micros": prices.get(c.id),
+            "lease_until_ms": None,
+            "address_enc": None,
+            "text_enc": None,
+        }
+        for c, o in results
+    ]
+    outbox.move(tx, State.SENDING, State.SENT, rows)
+
+
+def _rejected(
+    tx: sa.Connection,
+    results: Sequence[tuple[Claim, outcomes.Rejected]],
+    core: settings.Core,
+    now_ms: int,
+) -> None:
+    free = [c.reservation for c, o in results if o.fee is None]
+    ledger.void(tx, free, core.budget, now_ms)
+    fees = [(c.reservation, o.fee) for c, o in results if o.fee is not None]
+    paid = ledger.post(tx, fees, core.budget, now_ms)
+    prices = {one.reply_id: p for (one, _), p in zip(fees, paid, strict=True)}
+    rows: list[dict[str, Any]] = [
+        {
+            "id": c.id,
+            "person_id": c.person_id,
+            "window_ms": c.window_ms,
+            "reason": o.reason,
+            "price_micros": prices.get(c.id, 0),
+            "lease_until_ms": None,
+            "address_enc": None,
+            "text_enc": None,
+        }
+        for c, o in results
+    ]
+    outbox.move(tx, State.SENDING, State.FAILED, rows)
+    left = [{"of": c.person_id, "at": now_ms} for c, o in results if o.opt_out]
+    if left:
+        tx.execute(_OPT_OUT, left)
+        events.append(tx, now_ms, "opt_outs", {"n": len(left)})
+    for channel in sorted({c.channel for c, o in results if o.stop_channel}):
+        events.control(tx, now_ms, f"stopped:{channel}", FOREVER)
+        events.append(tx, now_ms, "channel_stopped", {"channel": channel})
+
+
+def _not_now(
+    tx: sa.Connection,
+    results: Sequence[tuple[Claim, outcomes.NotNow]],
+    core: settings.Core,
+    now_ms: int,
+) -> None:
+    rows = [(c, max(clock.to_ms(o.retry_at), now_ms + 1_000), o.reason) for c, o in results]
+    _put_back(tx, rows, core, now_ms)
+    for channel in sorted({c.channel for c, o in results if o.challenge is not None}):
+        events.append(tx, now_ms, "challenge", {"channel": channel})
+
+
+def _put_back(
+    tx: sa.Connection,
+    rows: Sequence[tuple[Claim, int, str]],
+    core: settings.Core,
+    now_ms: int,
+) -> None:
+    """Certainly not sent: money back, scheduled again."""
+    ledger.void(tx, [c.reservation for c, _, _ in rows], core.budget, now_ms)
+    moved = [
+        {
+            "id": c.id,
+            "due_ms": due_ms,
+            "reason": reason,
+            "lease_until_ms": None,
+            "reserved_micros": None,
+        }
+        for c, due_ms, reason in rows
+    ]
+    outbox.move(tx, State.SENDING, State.SCHEDULED, moved)
+
+
+def _unknown(
+    tx: sa.Connection, results: Sequence[tuple[Claim, outcomes.Unknown]], now_ms: int
+) -> None:
+    """It may have gone out: money stays reserved, the address stays for reconciliation."""
+    rows = [{"id": c.id, "reason": o.reason, "lease_until_ms": None} for c, o in results]
+    outbox.move(tx, State.SENDING, State.UNKNOWN, rows)
+    if rows:
+        events.append(tx, now_ms, "unknown_sends", {"n": len(rows)})

@@ -1,0 +1,78 @@
+"""Two persons turn out to be one (a Signal account shows the number of somebody on SMS).
+
+The older id survives. If either was answered in the window the merged one was; opt-out and
+block win; of two waiting replies the earlier stays and the other is cancelled (C48).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from bot import outbox
+from bot.inbox import state
+from bot.policy import decision
+from bot.policy.lifecycle import State
+from bot.store import events, tables
+
+_p, _i, _r = tables.persons, tables.identities, tables.replies
+
+
+def _first(values: Sequence[int | None]) -> int | None:
+    return min((v for v in values if v is not None), default=None)
+
+
+def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
+    """Merge persons as loaded (the first survives) at the time of the message that told."""
+    survivor, *others = owners
+    answered = any(p.waiting is None and p.blocked_until_ms > at_ms for p in owners)
+    kept = _keep_one(tx, owners, answered=answered)
+    # After the cancellations: the window of the reply that stays, or of the answer that went out.
+    windows = [0 if p.waiting in kept.cancelled else p.blocked_until_ms for p in owners]
+    for other in others:
+        tx.execute(sa.update(_i).where(_i.c.person_id == other.id).values(person_id=survivor.id))
+        tx.execute(sa.update(_p).where(_p.c.id == other.id).values(merged_into=survivor.id))
+    if kept.waiting is not None:
+        statement = sa.update(_r).where(_r.c.id == kept.waiting.reply_id)
+        tx.execute(statement.values(person_id=survivor.id))
+    tx.execute(
+        sa.update(_p)
+        .where(_p.c.id == survivor.id)
+        .values(
+            blocked_until_ms=kept.waiting.window_ms if kept.waiting else max(windows),
+            opted_out_ms=_first([p.opted_out_ms for p in owners]),
+            blocked_ms=_first([p.blocked_ms for p in owners]),
+        )
+    )
+    events.append(tx, at_ms, "merged", {"persons": len(owners)})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Kept:
+    waiting: state.Waiting | None
+    cancelled: list[state.Waiting]
+
+
+def _keep_one(tx: sa.Connection, owners: Sequence[state.Person], *, answered: bool) -> _Kept:
+    """Of all waiting replies keep the one being sent, else the earliest, none after an answer."""
+    pairs = [(p, p.waiting) for p in owners if p.waiting is not None]
+    pairs.sort(key=lambda pw: (pw[1].state != State.SENDING, pw[1].first_ms, pw[1].reply_id))
+    sending = bool(pairs) and pairs[0][1].state == State.SENDING
+    kept = pairs[0][1] if pairs and (sending or not answered) else None
+    cancelled = []
+    for person, reply in pairs:
+        # One that is being sent cannot be called back; it stays the other person's row.
+        if reply is kept or reply.state == State.SENDING:
+            continue
+        row = {
+            "id": reply.reply_id,
+            "person_id": person.id,
+            "window_ms": reply.window_ms,
+            "reason": decision.Reason.MERGED,
+            "address_enc": None,
+        }
+        outbox.move(tx, State(reply.state), State.CANCELLED, [row])
+        cancelled.append(reply)
+    return _Kept(kept, cancelled)

@@ -1,0 +1,142 @@
+"""Writing what the fold decided, set-wise, guarded by what was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import ledger, outbox
+from bot.inbox import state
+from bot.policy import decision
+from bot.policy.lifecycle import State
+from bot.store import database, events, prepared, statements, tables
+
+_p, _r = tables.persons, tables.replies
+
+# The window and the wish are as they were loaded, or another worker was faster.
+_CHANGE = prepared.Prepared(
+    sa.update(_p)
+    .where(_p.c.id == sa.bindparam("of"))
+    .where(_p.c.blocked_until_ms == sa.bindparam("was_blocked"))
+    .where(sa.func.coalesce(_p.c.opted_out_ms, -1) == sa.bindparam("was_opted_out"))
+    .values(
+        last_ms=sa.bindparam("last"),
+        messages=_p.c.messages + sa.bindparam("added"),
+        blocked_until_ms=sa.bindparam("blocked"),
+        opted_out_ms=sa.bindparam("opted_out"),
+    )
+)
+_PUSH = prepared.Prepared(
+    sa.update(_r)
+    .where(_r.c.id == sa.bindparam("of"), _r.c.due_ms < sa.bindparam("due"))
+    .where(sa.text("state IN ('held', 'scheduled')"))
+    .values(due_ms=sa.bindparam("due"))
+)
+_SEEN = prepared.Insert(tables.seen)
+_IDENTITIES = prepared.Insert(tables.identities)
+_PERSONS = prepared.Insert(_p)
+_INBOUND = prepared.Insert(tables.inbound)
+_CURSOR = statements.upsert(tables.cursors).on_conflict_do_update(
+    index_elements=["channel"],
+    set_={"cursor": statements.upsert(tables.cursors).excluded.cursor},
+)
+
+
+def seen(tx: sa.Connection, batch: Sequence[state.Item], now_ms: int) -> None:
+    """Remember ids; plain inserts, so that a parallel twin fails here and runs again."""
+    rows = [{"hash": h, "at_ms": now_ms} for item in batch for h in set(item.seen)]
+    _SEEN.many(tx, rows)
+
+
+def folded(
+    tx: sa.Connection,
+    context: state.Context,
+    known: state.Known,
+    written: state.Written,
+    now_ms: int,
+) -> None:
+    """All rows of one fold."""
+    changed = [p for p in known.persons.values() if p.added]
+    _persons(tx, changed)
+    _IDENTITIES.many(tx, written.identities)
+    _cancel(tx, changed)
+    outbox.add(tx, [{"address_enc": None, **row} for row in written.replies])
+    _push(tx, changed)
+    _INBOUND.many(tx, written.inbound)
+    events.count(tx, now_ms, written.counts)
+    if written.costs:
+        ledger.take_inbound(tx, written.costs, context.core.budget, now_ms)
+    if written.optouts:
+        events.append(tx, now_ms, "opt_outs", {"n": written.optouts})
+
+
+def _persons(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
+    new = [_new(p) for p in changed if p.new]
+    _PERSONS.many(tx, new)
+    old = [_old(p) for p in changed if not p.new]
+    if old and _CHANGE.many(tx, old) != len(old):
+        raise database.ConflictError("a person changed meanwhile")
+
+
+def _new(person: state.Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "created_ms": person.created_ms,
+        "last_ms": person.last_ms,
+        "messages": person.added,
+        "blocked_until_ms": person.blocked_until_ms,
+        "opted_out_ms": person.opted_out_ms,
+        "blocked_ms": None,
+        "merged_into": None,
+    }
+
+
+def _old(person: state.Person) -> dict[str, Any]:
+    was = person.was_opted_out_ms
+    return {
+        "of": person.id,
+        "was_blocked": person.was_blocked_until_ms,
+        "was_opted_out": -1 if was is None else was,
+        "last": person.last_ms,
+        "added": person.added,
+        "blocked": person.blocked_until_ms,
+        "opted_out": person.opted_out_ms,
+    }
+
+
+def _cancel(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
+    for before in (State.SCHEDULED, State.HELD):
+        outbox.move(
+            tx,
+            before,
+            State.CANCELLED,
+            [
+                {
+                    "id": w.reply_id,
+                    "person_id": p.id,
+                    "window_ms": w.window_ms,
+                    "reason": decision.Reason.OPTED_OUT,
+                    "address_enc": None,
+                }
+                for p in changed
+                for w in p.cancelled
+                if w.state == before
+            ],
+        )
+
+
+def _push(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
+    rows = [
+        {"of": p.waiting.reply_id, "due": p.waiting.due_ms}
+        for p in changed
+        if p.waiting is not None and p.waiting.pushed
+    ]
+    if rows:
+        _PUSH.many(tx, rows)
+
+
+def cursor(tx: sa.Connection, channel: str, value: str) -> None:
+    """Keep a bridge's cursor in the messages' own transaction."""
+    tx.execute(_CURSOR, {"channel": channel, "cursor": value})

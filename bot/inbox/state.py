@@ -1,0 +1,90 @@
+"""What a batch knows of persons and their waiting replies while it is folded."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from bot.contract import messages
+from bot.policy import settings
+from bot.store import ids, vault
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What intake is told once. `own`: our own addresses as (network, value)."""
+
+    core: settings.Core
+    keys: vault.Vault
+    ids: ids.Ids
+    own: frozenset[tuple[str, str]]
+    countries: frozenset[str]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Waiting:
+    """A person's automatic reply that is held, scheduled or being sent."""
+
+    reply_id: int
+    state: str
+    first_ms: int
+    due_ms: int
+    window_ms: int
+    row: dict[str, Any] | None = None
+    cancel: bool = False
+    pushed: bool = False
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Person:
+    """One person as loaded, then changed by the fold. `was_*`: the guard of the update."""
+
+    id: int
+    created_ms: int
+    new: bool
+    last_ms: int
+    blocked_until_ms: int
+    opted_out_ms: int | None
+    blocked_ms: int | None
+    was_blocked_until_ms: int = 0
+    was_opted_out_ms: int | None = None
+    added: int = 0
+    waiting: Waiting | None = None
+    cancelled: list[Waiting] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Item:
+    """An unseen message with the hashes of its addresses and its own (seen) hashes."""
+
+    message: messages.InboundMessage
+    at_ms: int
+    seen: tuple[bytes, ...]
+    hashes: tuple[tuple[bytes, ...], ...]
+
+
+@dataclasses.dataclass(slots=True)
+class Known:
+    """Everything loaded for a batch: identity hash -> person id -> person."""
+
+    by_hash: dict[bytes, int] = dataclasses.field(default_factory=dict)
+    persons: dict[int, Person] = dataclasses.field(default_factory=dict)
+
+    def owners(self, item: Item) -> list[Person]:
+        """The distinct persons behind the addresses of a message, the oldest first."""
+        found = {
+            self.by_hash[h] for hashes in item.hashes for h in hashes if h in self.by_hash
+        }
+        return sorted((self.persons[i] for i in found), key=lambda p: (p.created_ms, p.id))
+
+
+@dataclasses.dataclass(slots=True)
+class Written:
+    """Rows that the fold wants written."""
+
+    inbound: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    identities: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    replies: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    costs: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    optouts: int = 0

@@ -1,0 +1,135 @@
+"""Forgetting: what is older than `[retention]` allows is deleted, in slices.
+
+What to delete is looked for on a reader, which keeps nobody waiting; each slice is a short
+transaction of its own that asks the same question again. Counters, caps and postings stay: they
+hold sums and no person. So do keyed hashes of people who opted out or were blocked.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from bot.policy import settings
+from bot.policy.lifecycle import State
+from bot.store import database, tables
+
+SLICE: Final = 1_000
+# A run stops after this many slices a table and goes on next time.
+SLICES: Final = 200
+_DAY_MS: Final = 86_400_000
+_HOUR_MS: Final = 3_600_000
+
+_OPEN: Final = (State.HELD, State.SCHEDULED, State.SENDING)
+# Nothing more is sent for these, so nobody needs to know where.
+_OVER: Final = (State.SENT, State.DELIVERED, State.FAILED, State.CANCELLED, State.EXPIRED)
+
+_s, _i, _n = tables.seen, tables.inbound, tables.identities
+_e, _p, _r = tables.events, tables.persons, tables.replies
+
+Finish = Callable[[sa.Connection, sa.ColumnElement[bool]], int]
+
+
+async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dict[str, int]:
+    """All of it; how many rows went, by what they were."""
+    keep = core.retention
+    old_ms = now_ms - keep.persons_days * _DAY_MS
+    inbound_ms = now_ms - keep.inbound_days * _DAY_MS
+    events_ms = now_ms - keep.events_days * _DAY_MS
+    text_ms = now_ms - keep.held_text_h * _HOUR_MS
+    newest = sa.select(sa.func.max(_e.c.id)).scalar_subquery()
+    chores: tuple[tuple[str, sa.Column[Any], sa.ColumnElement[bool], Finish], ...] = (
+        ("seen", _s.c.hash, _s.c.at_ms < now_ms - keep.seen_days * _DAY_MS, _delete(_s)),
+        (
+            "texts",
+            _i.c.id,
+            sa.and_(_i.c.text_enc.is_not(None), _i.c.received_ms < text_ms),
+            _wipe(_i, "text_enc"),
+        ),
+        (
+            "addresses",
+            _r.c.id,
+            sa.and_(
+                _r.c.state.in_(_OVER),
+                sa.or_(_r.c.address_enc.is_not(None), _r.c.text_enc.is_not(None)),
+            ),
+            _wipe(_r, "address_enc", "text_enc"),
+        ),
+        ("inbound", _i.c.id, _i.c.received_ms < inbound_ms, _delete(_i)),
+        # The newest stays: readers go by the id, which must never start again from one.
+        ("events", _e.c.id, sa.and_(_e.c.at_ms < events_ms, _e.c.id < newest), _delete(_e)),
+        (
+            "replies",
+            _r.c.id,
+            sa.and_(_r.c.first_ms < old_ms, _r.c.due_ms < old_ms, _r.c.state.not_in(_OPEN)),
+            _delete(_r),
+        ),
+        ("persons", _p.c.id, _gone(old_ms, now_ms), _delete_persons),
+    )
+    out: dict[str, int] = {}
+    for name, key, which, finish in chores:
+        out[name] = await _slices(store, key, which, finish)
+    return out
+
+
+def _gone(old_ms: int, now_ms: int) -> sa.ColumnElement[bool]:
+    """Silent for long, outside every window, without a wish that must outlive it."""
+    replies = sa.select(_r.c.person_id)
+    inbound = sa.select(_i.c.person_id)
+    return sa.and_(
+        _p.c.last_ms < old_ms,
+        _p.c.blocked_until_ms < now_ms,
+        _p.c.opted_out_ms.is_(None),
+        _p.c.blocked_ms.is_(None),
+        _p.c.id.not_in(replies),
+        _p.c.id.not_in(inbound),
+    )
+
+
+async def _slices(
+    store: database.Store,
+    key: sa.Column[Any],
+    which: sa.ColumnElement[bool],
+    finish: Finish,
+) -> int:
+    count = 0
+    query = sa.select(key).where(which).limit(SLICE)
+
+    def find(tx: sa.Connection) -> list[Any]:
+        return list(tx.execute(query).scalars())
+
+    def drop(tx: sa.Connection, keys: list[Any]) -> int:
+        # Asked again: a reader may be behind, and somebody may have written since.
+        return finish(tx, sa.and_(key.in_(keys), which))
+
+    for _ in range(SLICES):
+        keys = await store.read(find)
+        dropped = await store.write(functools.partial(drop, keys=keys)) if keys else 0
+        count += dropped
+        if not dropped:
+            break
+    return count
+
+
+def _delete(table: sa.Table) -> Finish:
+    def finish(tx: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+        return tx.execute(sa.delete(table).where(which)).rowcount
+
+    return finish
+
+
+def _wipe(table: sa.Table, *columns: str) -> Finish:
+    def finish(tx: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+        empty: dict[str, None] = dict.fromkeys(columns)
+        return tx.execute(sa.update(table).where(which).values(empty)).rowcount
+
+    return finish
+
+
+def _delete_persons(tx: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    ids = list(tx.execute(sa.select(_p.c.id).where(which)).scalars())
+    tx.execute(sa.delete(_n).where(_n.c.person_id.in_(ids)))
+    return tx.execute(sa.delete(_p).where(_p.c.id.in_(ids))).rowcount

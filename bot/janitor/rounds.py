@@ -1,0 +1,154 @@
+"""The list of chores, how often each is due, and when each ran: health shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import sqlalchemy as sa
+import structlog
+
+from bot.contract import bridge, clock, intake
+from bot.janitor import retention, sealed, stuck, sweep, unsure
+from bot.policy import settings
+from bot.store import database, vault
+
+_log = structlog.get_logger(__name__)
+
+Counts = Mapping[str, int]
+# A chore that did not run for so many of its periods is late.
+PATIENCE: Final = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """One chore: `step(now_ms)` does it once and says what it did."""
+
+    name: str
+    every_s: float
+    step: Callable[[int], Awaitable[Counts]]
+
+
+async def tidy(
+    store: database.Store,
+    core: settings.Core,
+    idempotent: Callable[[str], bool],
+    now_ms: int,
+) -> dict[str, int]:
+    """All that keeps replies moving, once: leases, expiry, release, unknown money."""
+
+    def work(tx: sa.Connection) -> dict[str, int]:
+        return {
+            **stuck.leases(tx, core, idempotent, now_ms),
+            **stuck.expire(tx, core, now_ms),
+            **stuck.release(tx, core, now_ms),
+            **unsure.post_in_full(tx, core, now_ms),
+        }
+
+    return await store.write(work)
+
+
+class Janitor:
+    """Runs each chore in a loop of its own. `ran`: chore -> when it last came to an end."""
+
+    def __init__(
+        self,
+        *,
+        store: database.Store,
+        core: settings.Core,
+        keys: vault.Vault,
+        bridges: Mapping[str, bridge.Bridge],
+        door: intake.Intake,
+        settle: Callable[[], Awaitable[int]],
+        moment: clock.Clock,
+    ) -> None:
+        """`door` takes what sweeps and questions bring; `settle` tries early receipts again."""
+        self._clock = moment
+        self.ran: dict[str, int] = {}
+        self.failures: dict[str, int] = {}
+        self._started_ms = clock.to_ms(moment.now())
+        asking = unsure.Asking(keys, bridges, door.receipts)
+        sweeps = sweep.Sweeps(bridges, door)
+
+        def idempotent(channel: str) -> bool:
+            way = bridges.get(channel)
+            return way is not None and way.idempotent
+
+        async def settled(_now_ms: int) -> Counts:
+            return {"settled_early": await settle()}
+
+        async def moved(_now_ms: int) -> Counts:
+            await store.checkpoint()
+            return {}
+
+        async def resealed(_now_ms: int) -> Counts:
+            return await sealed.reseal(store, keys)
+
+        self.chores: tuple[Chore, ...] = (
+            Chore(name="checkpoint", every_s=5, step=moved),
+            Chore(name="early_receipts", every_s=5, step=settled),
+            Chore(name="tidy", every_s=15, step=functools.partial(tidy, store, core, idempotent)),
+            Chore(name="ask", every_s=30, step=functools.partial(asking.step, store)),
+            Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
+            Chore(name="reseal", every_s=3_600, step=resealed),
+            Chore(
+                name="forget",
+                every_s=6 * 3_600,
+                step=functools.partial(retention.forget, store, core),
+            ),
+        )
+
+    async def step(self, name: str) -> Counts:
+        """Do one chore now. Raises KeyError, and whatever the chore raises."""
+        chore = {one.name: one for one in self.chores}[name]
+        counts = await chore.step(clock.to_ms(self._clock.now()))
+        self.ran[name] = clock.to_ms(self._clock.now())
+        if any(counts.values()):
+            _log.info("chore", chore=name, **counts)
+        return counts
+
+    async def round(self) -> dict[str, int]:
+        """Do every chore once, in order: start-up, tests and simulate."""
+        out: dict[str, int] = {}
+        for chore in self.chores:
+            out |= await self.step(chore.name)
+        return out
+
+    def late(self) -> list[str]:
+        """Names of chores that have not run for PATIENCE of their periods."""
+        now_ms = clock.to_ms(self._clock.now())
+        return [
+            chore.name
+            for chore in self.chores
+            if now_ms - self.ran.get(chore.name, self._started_ms) > PATIENCE * chore.every_s * 1000
+        ]
+
+    async def run(self, stop: asyncio.Event, beat: Callable[[], None] = lambda: None) -> None:
+        """Every chore at once and then in its period, until `stop`; each ends what it began."""
+        async with asyncio.TaskGroup() as tasks:
+            for chore in self.chores:
+                tasks.create_task(self._loop(chore, stop, beat), name=f"janitor-{chore.name}")
+
+    async def _loop(self, chore: Chore, stop: asyncio.Event, beat: Callable[[], None]) -> None:
+        while not stop.is_set():
+            beat()
+            # One chore's trouble (the database is away, say) must not end the others.
+            (result,) = await asyncio.gather(self.step(chore.name), return_exceptions=True)
+            if isinstance(result, Exception):
+                self.failures[chore.name] = self.failures.get(chore.name, 0) + 1
+                _log.warning("chore_failed", chore=chore.name, error=type(result).__name__)
+            await self._rest(chore.every_s, stop)
+
+    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
+        waits = [
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+            asyncio.ensure_future(stop.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()

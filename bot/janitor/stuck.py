@@ -1,0 +1,153 @@
+"""Replies that would stay where they are: ended leases, past dates, money that came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot import ledger, outbox
+from bot.contract import money
+from bot.policy import settings
+from bot.policy.decision import Reason
+from bot.policy.lifecycle import State
+from bot.store import events, tables
+
+SLICE: Final = 1_000
+# A reply whose send ended our process this often is not tried again, whatever the bridge says.
+ATTEMPTS: Final = 5
+
+_r = tables.replies
+
+
+def _in(state: State) -> sa.ColumnElement[bool]:
+    """A literal, so that the partial index is used."""
+    return sa.literal_column("state") == sa.literal_column(f"'{state}'")
+
+
+_ENDED = (
+    sa.select(_r)
+    .where(_in(State.SENDING), _r.c.lease_until_ms < sa.bindparam("now_ms"))
+    .limit(SLICE)
+)
+_PAST = {
+    state: sa.select(_r.c.id, _r.c.person_id, _r.c.window_ms)
+    .where(_in(state), _r.c.automatic, _r.c.first_ms <= sa.bindparam("first_ms"))
+    # Nothing expires before it is due, which keeps the index's range short.
+    .where(_r.c.due_ms <= sa.bindparam("now_ms"))
+    .limit(SLICE)
+    for state in (State.HELD, State.SCHEDULED)
+}
+_FOR_ROOM = (
+    sa.select(_r.c.id, _r.c.channel, _r.c.country, _r.c.reason)
+    .where(_in(State.HELD), _r.c.reason.in_((Reason.MONEY, Reason.QUOTA)))
+    .order_by(_r.c.first_ms, _r.c.id)
+    .limit(SLICE)
+)
+
+
+def leases(
+    tx: sa.Connection, core: settings.Core, idempotent: Callable[[str], bool], now_ms: int
+) -> dict[str, int]:
+    """Sends that nobody finished: unknown, or once more where a repeat reaches him once."""
+    rows = tx.execute(_ENDED, {"now_ms": now_ms}).mappings().all()
+    again = [r for r in rows if idempotent(r["channel"]) and r["attempts"] < ATTEMPTS]
+    repeated = {r["id"] for r in again}
+    unsure = [r for r in rows if r["id"] not in repeated]
+    ledger.void(tx, [reservation(r) for r in again], core.budget, now_ms)
+    outbox.move(
+        tx,
+        State.SENDING,
+        State.SCHEDULED,
+        [
+            {"id": r["id"], "due_ms": now_ms, "lease_until_ms": None, "reserved_micros": None}
+            for r in again
+        ],
+    )
+    outbox.move(
+        tx,
+        State.SENDING,
+        State.UNKNOWN,
+        [{"id": r["id"], "reason": "lease_ended", "lease_until_ms": None} for r in unsure],
+    )
+    if unsure:
+        events.append(tx, now_ms, "unknown_sends", {"n": len(unsure)})
+    return {"leases_unknown": len(unsure), "leases_again": len(again)}
+
+
+def reservation(row: sa.RowMapping) -> ledger.Reservation:
+    """What a reply that was claimed holds, from its row."""
+    return ledger.Reservation(
+        reply_id=row["id"],
+        channel=row["channel"],
+        country=row["country"],
+        micros=row["reserved_micros"] or 0,
+        parts=row["parts"] or 1,
+        period=row["period"],
+    )
+
+
+def expire(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, int]:
+    """Replies of no use any more, held or never fetched (a pause of days); windows go back."""
+    first_ms = now_ms - core.reply.expires_after_s * 1000
+    count = 0
+    for state, query in _PAST.items():
+        rows = [
+            {
+                "id": reply_id,
+                "person_id": person_id,
+                "window_ms": window_ms,
+                "reason": Reason.EXPIRED,
+                "address_enc": None,
+                "text_enc": None,
+            }
+            for reply_id, person_id, window_ms in tx.execute(
+                query, {"first_ms": first_ms, "now_ms": now_ms}
+            )
+        ]
+        outbox.move(tx, state, State.EXPIRED, rows)
+        count += len(rows)
+    if count:
+        events.append(tx, now_ms, "expired", {"n": count})
+    return {"expired": count}
+
+
+def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, int]:
+    """What was held for money or a quota is due again when there is room, the oldest first.
+
+    Only as many as surely fit, so that they are not held again a second later; the dispatcher
+    reserves for each all the same.
+    """
+    rows = tx.execute(_FOR_ROOM).mappings().all()
+    if not rows:
+        return {"released": 0}
+    wanted = [_guess(row, core.budget) for row in rows]
+    answers = ledger.fits(tx, wanted, core.budget, now_ms)
+    moved = [
+        {"id": one.reply_id, "due_ms": now_ms, "reason": Reason.FIRST_CONTACT}
+        for one, refusal in zip(wanted, answers, strict=True)
+        if refusal is None
+    ]
+    outbox.move(tx, State.HELD, State.SCHEDULED, moved)
+    if moved:
+        events.append(tx, now_ms, "released", {"n": len(moved)})
+    return {"released": len(moved)}
+
+
+def _guess(row: sa.RowMapping, budget: settings.Budget) -> ledger.Request:
+    """At the most: the price ceiling, or a whole cap where that is less. A quota costs nothing."""
+    caps = [budget.cap_day_micros, budget.cap_month_micros]
+    known = [cap for cap in caps if cap is not None]
+    micros = min([budget.price_ceiling_micros, *known]) if row["reason"] == Reason.MONEY else 0
+    return ledger.Request(
+        reply_id=row["id"],
+        channel=row["channel"],
+        country=row["country"],
+        amount=ledger.Amount(
+            micros=micros,
+            original=money.Money(micros, budget.currency),
+            rate_micros=money.MICROS,
+        ),
+        parts=1,
+    )

@@ -1,0 +1,123 @@
+"""Unknown sends: ask the provider at growing intervals, and in the end count them as paid."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+
+from bot import ledger, outbox
+from bot.contract import address, bridge, clock, messages, money
+from bot.janitor import stuck
+from bot.policy import settings
+from bot.policy.lifecycle import State
+from bot.store import database, events, tables, vault
+
+_log = structlog.get_logger(__name__)
+
+PER_RUN: Final = 20
+ASK_LIMIT_S: Final = 30.0
+_FIRST_WAIT_MS: Final = 30_000
+_GROWTH: Final = 3
+_LONGEST_WAIT_MS: Final = 6 * 3_600_000
+
+_r = tables.replies
+_UNPAID = (
+    sa.select(_r)
+    .where(sa.literal_column("state") == sa.literal_column("'unknown'"))
+    .where(_r.c.price_micros.is_(None), _r.c.started_ms <= sa.bindparam("before_ms"))
+    .limit(stuck.SLICE)
+)
+_PAID = (
+    sa.update(_r)
+    .where(_r.c.id == sa.bindparam("of"))
+    .values(price_micros=sa.bindparam("price"), address_enc=None, text_enc=None)
+)
+
+Take = Callable[[Sequence[messages.DeliveryReceipt]], Awaitable[None]]
+
+
+def post_in_full(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, int]:
+    """After `budget.unknown_after_s` an unknown send counts as sent and paid; it stays unknown.
+
+    Nobody will be asked any more, so its address goes too. Moderators may still settle it.
+    """
+    budget = core.budget
+    before_ms = now_ms - budget.unknown_after_s * 1000
+    rows = tx.execute(_UNPAID, {"before_ms": before_ms}).mappings().all()
+    if not rows:
+        return {"unknown_posted": 0}
+    held = [stuck.reservation(row) for row in rows]
+    told = [(one, money.Money(one.micros, budget.currency)) for one in held]
+    posted = ledger.post(tx, told, budget, now_ms)
+    paid = zip(held, posted, strict=True)
+    tx.execute(_PAID, [{"of": one.reply_id, "price": micros} for one, micros in paid])
+    events.append(tx, now_ms, "unknown_posted", {"n": len(rows), "micros": sum(posted)})
+    return {"unknown_posted": len(rows)}
+
+
+class Asking:
+    """Remembers when each unknown reply is asked about next; a restart asks all of them again."""
+
+    def __init__(self, keys: vault.Vault, bridges: Mapping[str, bridge.Bridge], take: Take) -> None:
+        """`take` books the receipts that providers answer with."""
+        self._keys = keys
+        self._bridges = bridges
+        self._take = take
+        self._next_ms: dict[int, int] = {}
+
+    async def step(self, store: database.Store, now_ms: int) -> dict[str, int]:
+        """Ask about at most PER_RUN replies; how many were asked about and settled."""
+        rows = await store.read(lambda tx: outbox.in_state(tx, State.UNKNOWN, stuck.SLICE))
+        unknown = {row["id"] for row in rows}
+        self._next_ms = {i: at for i, at in self._next_ms.items() if i in unknown}
+        due = [row for row in rows if self._is_due(row, now_ms)][:PER_RUN]
+        answers = await asyncio.gather(*(self._ask(row) for row in due))
+        receipts = [one for one in answers if one is not None]
+        if receipts:
+            await self._take(receipts)
+        for row in due:
+            age_ms = max(now_ms - (row["started_ms"] or now_ms), _FIRST_WAIT_MS)
+            wait_ms = min(age_ms * (_GROWTH - 1), _LONGEST_WAIT_MS)
+            self._next_ms[row["id"]] = now_ms + wait_ms
+        return {"asked": len(due), "settled": len(receipts)}
+
+    def _is_due(self, row: Mapping[str, Any], now_ms: int) -> bool:
+        able = isinstance(self._bridges.get(row["channel"]), bridge.FetchesStatus)
+        started_ms = row["started_ms"] or now_ms
+        # Counted as paid means that the asking is over.
+        if not able or row["price_micros"] is not None:
+            return False
+        return self._next_ms.get(row["id"], started_ms + _FIRST_WAIT_MS) <= now_ms
+
+    async def _ask(self, row: Mapping[str, Any]) -> messages.DeliveryReceipt | None:
+        way = self._bridges[row["channel"]]
+        if not isinstance(way, bridge.FetchesStatus):
+            return None
+        sent = bridge.SentReply(
+            reply_id=outbox.key(self._keys, row["id"]),
+            provider_id=row["provider_id"],
+            recipient=self._recipient(row, way.network),
+            sent_at=clock.from_ms(row["started_ms"]),
+        )
+        question = asyncio.wait_for(way.fetch_status(sent), ASK_LIMIT_S)
+        # A bridge that raises must not keep the others from being asked.
+        (answer,) = await asyncio.gather(question, return_exceptions=True)
+        if isinstance(answer, messages.DeliveryReceipt):
+            return answer
+        if isinstance(answer, BaseException):
+            error = type(answer).__name__
+            _log.warning("ask_failed", channel=row["channel"], error=error)
+        return None
+
+    def _recipient(self, row: Mapping[str, Any], network: str) -> address.Address | None:
+        if row["address_enc"] is None:
+            return None
+        try:
+            value = self._keys.open(row["address_enc"], outbox.place(row["id"]))
+        except vault.SealedError:
+            return None
+        return address.Address(network, value)

@@ -1,0 +1,402 @@
+"""The only writer of money: reserve before the send, post the true price, void what never left.
+
+A cap is a row of `caps`; a reservation is a conditional update of it in the claim's own
+transaction, so that no number of workers can pass it. Quotas (parts an hour, recipients a
+month) are caps that count something else. Everything fails closed.
+
+Signs: a posting's amount is what it adds to what is used; a donation is negative in the scope
+`donations`, whose limit is zero. For each day the cap row equals the sum of that day's postings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from bot.contract import money
+from bot.policy import periods, settings
+from bot.store import database, events, prepared, statements, tables
+
+NO_LIMIT: Final = 1 << 62
+REPLIES: Final = "replies"
+INBOUND: Final = "inbound"
+DONATIONS: Final = "donations"
+
+_caps = tables.caps
+_postings = tables.postings
+
+_USED = prepared.Listed(
+    sa.select(_caps.c.scope, _caps.c.used).where(
+        _caps.c.scope.in_(sa.bindparam("scopes", expanding=True))
+    ),
+    "scopes",
+)
+_insert = statements.upsert(_caps)
+_TAKE = prepared.Prepared(
+    _insert.on_conflict_do_update(
+        index_elements=["scope"],
+        set_={"used": _caps.c.used + _insert.excluded.used},
+        where=_caps.c.used + _insert.excluded.used <= sa.bindparam("limit", type_=sa.BigInteger),
+    )
+)
+_ADD = prepared.Prepared(statements.bump(_caps, "used"))
+_POST = prepared.Insert(_postings)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """An amount in the budget's currency (`micros`) and as it was told."""
+
+    micros: int
+    original: money.Money
+    rate_micros: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one reply wants to reserve for a send that starts now."""
+
+    reply_id: int
+    channel: str
+    country: str | None
+    amount: Amount
+    parts: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a reply holds, as its row remembers it. `period`: the hour its send started in."""
+
+    reply_id: int
+    channel: str
+    country: str | None
+    micros: int
+    parts: int
+    period: str
+
+
+def period(budget: settings.Budget, now_ms: int) -> str:
+    """The name of the hour in which a send that starts now is counted."""
+    return periods.hour(now_ms, budget.timezone)
+
+
+def convert(budget: settings.Budget, told: money.Money) -> Amount | None:
+    """`told` in the budget's currency; None without a rate for it (fail closed)."""
+    if told.currency == budget.currency:
+        return Amount(micros=told.micros, original=told, rate_micros=money.MICROS)
+    rate = budget.rates.get(told.currency)
+    if rate is None:
+        return None
+    into = rate.convert(told, budget.currency)
+    return Amount(micros=into.micros, original=told, rate_micros=rate.micros)
+
+
+def _scopes(
+    budget: settings.Budget,
+    *,
+    channel: str,
+    country: str | None,
+    micros: int,
+    parts: int,
+    hour: str,
+) -> list[tuple[str, int, int, str]]:
+    """(scope, amount, limit, reason of a refusal) of one reply whose send starts in `hour`."""
+    day, month = hour[:10], hour[:7]
+    out: list[tuple[str, int, int, str]] = []
+    quota = budget.quotas.get(channel)
+    if micros:
+        out = [
+            (f"day:{day}", micros, _limit(budget.cap_day_micros), "money"),
+            (f"month:{month}", micros, _limit(budget.cap_month_micros), "money"),
+            (DONATIONS, micros, 0 if budget.donations_only else NO_LIMIT, "money"),
+        ]
+        cap = budget.country_cap_day_micros.get(country or "")
+        if cap is not None:
+            out.append((f"country:{country}:{day}", micros, cap, "money"))
+        if quota and quota.cap_day_micros is not None:
+            out.append((f"channel:{channel}:{day}", micros, quota.cap_day_micros, "money"))
+    if quota:
+        for scope, amount, limit in (
+            (f"parts:{channel}:{hour}", parts, quota.parts_per_hour),
+            (f"parts:{channel}:{day}", parts, quota.parts_per_day),
+            (f"recipients:{channel}:{month}", 1, quota.recipients_per_month),
+        ):
+            if limit is not None:
+                out.append((scope, amount, limit, "quota"))
+    return out
+
+
+def _limit(cap_micros: int | None) -> int:
+    return NO_LIMIT if cap_micros is None else cap_micros
+
+
+def reserve(
+    tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
+) -> list[str | None]:
+    """Reserve for each request in order; None where it holds, else why not (`money`, `quota`).
+
+    What is read first is only a hint: the conditional update decides, and raises ConflictError
+    (the whole transaction runs again) if another worker was faster.
+    """
+    answers, taken, limits = _judge(tx, requests, budget, now_ms)
+    _take(tx, taken, limits)
+    day = period(budget, now_ms)[:10]
+    _post_rows(
+        tx,
+        [
+            _row(now_ms, "reserve", r, r.amount.micros, day, r.amount)
+            for r, refusal in zip(requests, answers, strict=True)
+            if refusal is None and r.amount.micros
+        ],
+    )
+    return answers
+
+
+def fits(
+    tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
+) -> list[str | None]:
+    """What `reserve` would answer now, without taking anything."""
+    return _judge(tx, requests, budget, now_ms)[0]
+
+
+def _judge(
+    tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
+) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
+    """The answers, and what those that hold take of each scope, with its limit."""
+    hour = period(budget, now_ms)
+    wanted = [
+        _scopes(
+            budget,
+            channel=r.channel,
+            country=r.country,
+            micros=r.amount.micros,
+            parts=r.parts,
+            hour=hour,
+        )
+        for r in requests
+    ]
+    names = sorted({scope for scopes in wanted for scope, *_ in scopes})
+    used = dict(_USED.rows(tx, names))
+    taken: dict[str, int] = {}
+    limits: dict[str, int] = {}
+    answers: list[str | None] = []
+    for scopes in wanted:
+        refusal = next(
+            (
+                why
+                for name, x, cap, why in scopes
+                if used.get(name, 0) + taken.get(name, 0) + x > cap
+            ),
+            None,
+        )
+        answers.append(refusal)
+        if refusal is None:
+            for name, x, cap, _ in scopes:
+                taken[name] = taken.get(name, 0) + x
+                limits[name] = cap
+    return answers, taken, limits
+
+
+def _take(tx: sa.Connection, taken: Mapping[str, int], limits: Mapping[str, int]) -> None:
+    if not taken:
+        return
+    rows = [{"scope": s, "used": x, "limit": limits[s]} for s, x in sorted(taken.items())]
+    if _TAKE.many(tx, rows) != len(rows):
+        raise database.ConflictError("a cap was reached by another worker")
+
+
+def _row(  # noqa: PLR0917 (a posting's columns in their order)
+    at_ms: int,
+    kind: str,
+    of: Request | Reservation,
+    micros: int,
+    day: str,
+    amount: Amount | None,
+) -> dict[str, Any]:
+    return {
+        "at_ms": at_ms,
+        "account": REPLIES,
+        "kind": kind,
+        "reply_id": of.reply_id,
+        "amount_micros": micros,
+        "original_micros": amount.original.micros if amount else None,
+        "original_currency": amount.original.currency if amount else None,
+        "rate_micros": amount.rate_micros if amount else None,
+        "day": day,
+        "channel": of.channel,
+        "country": of.country,
+    }
+
+
+def _post_rows(tx: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    _POST.many(tx, rows)
+
+
+def _add(tx: sa.Connection, deltas: Mapping[str, int]) -> None:
+    rows = [{"scope": s, "used": x} for s, x in sorted(deltas.items()) if x]
+    if rows:
+        _ADD.many(tx, rows)
+
+
+def void(
+    tx: sa.Connection, held: Iterable[Reservation], budget: settings.Budget, now_ms: int
+) -> None:
+    """Give reservations back: only when it is certain that nothing went out."""
+    deltas: dict[str, int] = {}
+    rows = []
+    for one in held:
+        for scope, x, *_ in _of(budget, one):
+            deltas[scope] = deltas.get(scope, 0) - x
+        if one.micros:
+            rows.append(_row(now_ms, "void", one, -one.micros, one.period[:10], None))
+    _add(tx, deltas)
+    _post_rows(tx, rows)
+
+
+def _of(budget: settings.Budget, one: Reservation) -> list[tuple[str, int, int, str]]:
+    return _scopes(
+        budget,
+        channel=one.channel,
+        country=one.country,
+        micros=one.micros,
+        parts=one.parts,
+        hour=one.period,
+    )
+
+
+def post(
+    tx: sa.Connection,
+    told: Sequence[tuple[Reservation, money.Money]],
+    budget: settings.Budget,
+    now_ms: int,
+) -> list[int]:
+    """Post true prices; returns the micros posted for each.
+
+    Above the reservation and above a cap: the excess is taken off the next period, with an
+    event. A price in a currency without a rate posts the reservation, with an event.
+    """
+    rows, posted = [], []
+    for one, price in told:
+        amount = convert(budget, price)
+        if amount is None:
+            data = {"reply": one.reply_id, "currency": price.currency}
+            events.append(tx, now_ms, "unknown_currency", data)
+        late = 0
+        if amount is not None and amount.micros != one.micros:
+            late = _correct(tx, one, amount.micros - one.micros, budget, now_ms)
+        micros = amount.micros if amount else one.micros
+        day = one.period[:10]
+        rows.append(_row(now_ms, "post", one, micros - one.micros - late, day, amount))
+        if late:
+            rows.append(_row(now_ms, "carry", one, late, _next(budget, day, now_ms), None))
+        posted.append(micros)
+    _post_rows(tx, rows)
+    return posted
+
+
+def _next(budget: settings.Budget, day: str, now_ms: int) -> str:
+    """The day that bears what `day` could not: one that is over binds nobody any more."""
+    return max(periods.next_day(day), periods.day(now_ms, budget.timezone))
+
+
+def _correct(
+    tx: sa.Connection, one: Reservation, diff: int, budget: settings.Budget, now_ms: int
+) -> int:
+    """Move the caps by the difference to the reservation; returns what the next day bears."""
+    day, month = one.period[:10], one.period[:7]
+    scopes = {f"day:{day}": budget.cap_day_micros, f"month:{month}": budget.cap_month_micros}
+    over = _excess(tx, scopes, diff)
+    late, later = over[f"day:{day}"], over[f"month:{month}"]
+    next_month = max(periods.next_month(month), periods.month(now_ms, budget.timezone))
+    deltas = {
+        DONATIONS: diff,
+        f"day:{day}": diff - late,
+        f"day:{_next(budget, day, now_ms)}": late,
+        f"month:{month}": diff - later,
+        f"month:{next_month}": later,
+    }
+    for scope, *_ in _of(budget, dataclasses.replace(one, micros=max(one.micros, 1))):
+        if scope.startswith(("country:", "channel:")):
+            deltas[scope] = diff
+    _add(tx, deltas)
+    if diff > 0:
+        events.append(tx, now_ms, "late_price", {"reply": one.reply_id, "over_micros": diff})
+    return late
+
+
+def _excess(tx: sa.Connection, scopes: Mapping[str, int | None], diff: int) -> dict[str, int]:
+    """How much of `diff` would pass each cap."""
+    used = dict(_USED.rows(tx, sorted(scopes)))
+    return {
+        scope: 0 if cap is None else min(max(used.get(scope, 0) + diff - cap, 0), max(diff, 0))
+        for scope, cap in scopes.items()
+    }
+
+
+def take_inbound(
+    tx: sa.Connection,
+    costs: Mapping[tuple[str, str], int],
+    budget: settings.Budget,
+    now_ms: int,
+) -> None:
+    """Post what receiving cost: (channel, currency) -> micros. Never refuses; alarms once a day."""
+    day = periods.day(now_ms, budget.timezone)
+    total, rows = 0, []
+    for (channel, currency), micros in sorted(costs.items()):
+        if not micros:
+            continue
+        told = money.Money(micros, currency)
+        amount = convert(budget, told)
+        if amount is None:
+            # It cannot be refused: kept as it was told, and people are told once a day.
+            if not used(tx, odd := f"odd:{channel}:{currency}:{day}"):
+                data = {"channel": channel, "currency": currency}
+                events.append(tx, now_ms, "unknown_currency", data)
+            _add(tx, {odd: 1})
+            amount = Amount(micros=0, original=told, rate_micros=0)
+        total += amount.micros
+        rows.append(_apart(now_ms, INBOUND, amount.micros, amount, day) | {"channel": channel})
+    if not rows:
+        return
+    scope = f"inbound:{day}"
+    before = used(tx, scope)
+    if before < budget.inbound_alarm_day_micros <= before + total:
+        events.append(tx, now_ms, "inbound_alarm", {"day": day, "micros": before + total})
+    _add(tx, {scope: total})
+    _post_rows(tx, rows)
+
+
+def _apart(at_ms: int, account: str, micros: int, amount: Amount, day: str) -> dict[str, Any]:
+    """A posting outside the account of replies."""
+    return {
+        "at_ms": at_ms,
+        "account": account,
+        "kind": "post",
+        "reply_id": None,
+        "amount_micros": micros,
+        "original_micros": amount.original.micros,
+        "original_currency": amount.original.currency,
+        "rate_micros": amount.rate_micros or None,
+        "day": day,
+        "channel": None,
+        "country": None,
+    }
+
+
+def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int) -> int:
+    """Book a cleared donation (negative: reversed); returns the balance in micros. No names."""
+    told = money.Money(micros, budget.currency)
+    amount = Amount(micros=micros, original=told, rate_micros=money.MICROS)
+    day = periods.day(now_ms, budget.timezone)
+    _post_rows(tx, [_apart(now_ms, DONATIONS, -micros, amount, day)])
+    _add(tx, {DONATIONS: -micros})
+    events.append(tx, now_ms, "donation", {"micros": micros})
+    return -used(tx, DONATIONS)
+
+
+def used(tx: sa.Connection, scope: str) -> int:
+    """What is reserved or posted in a scope."""
+    return dict(_USED.rows(tx, [scope])).get(scope, 0)

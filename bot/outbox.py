@@ -1,0 +1,188 @@
+"""The durable queue of replies: every change of a reply's state is a conditional update here.
+
+Moves follow `policy.lifecycle`. An update that changes fewer rows than it was given lost a race
+and raises ConflictError, so that the whole transaction runs again on what is true now.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from bot.policy import lifecycle
+from bot.policy.lifecycle import State
+from bot.store import database, prepared, tables, vault
+
+_r = tables.replies
+_p = tables.persons
+_KEY_DIGITS: Final = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DueReply:
+    """A scheduled reply whose time has come, with what decides about its person."""
+
+    id: int
+    person_id: int
+    automatic: bool
+    network: str
+    channel: str
+    own_address: str
+    country: str | None
+    language: str
+    address_enc: bytes
+    text_enc: bytes | None
+    first_ms: int
+    due_ms: int
+    window_ms: int
+    attempts: int
+    opted_out_ms: int | None
+    blocked_ms: int | None
+
+
+_DUE_NAMES: Final = tuple(field.name for field in dataclasses.fields(DueReply))
+_DUE = prepared.Prepared(
+    sa.select(*(_r.c[name] if name in _r.c else _p.c[name] for name in _DUE_NAMES))
+    .join(_p, _p.c.id == _r.c.person_id)
+    # A literal, so that the partial index is used (SPEED.md).
+    .where(sa.literal_column("replies.state") == sa.literal_column("'scheduled'"))
+    .where(_r.c.due_ms <= sa.bindparam("now_ms"))
+    .order_by(_r.c.due_ms, _r.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_NEXT = prepared.Prepared(
+    sa.select(sa.func.min(_r.c.due_ms)).where(
+        sa.literal_column("state") == sa.literal_column("'scheduled'")
+    )
+)
+_GIVE_BACK = prepared.Prepared(
+    sa.update(_p)
+    .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms == sa.bindparam("window"))
+    .values(blocked_until_ms=0)
+)
+_TAKE_WINDOW = prepared.Prepared(
+    sa.update(_p)
+    .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms == sa.bindparam("window"))
+    .values(blocked_until_ms=sa.bindparam("until"))
+)
+
+
+def key(keys: vault.Vault, reply_id: int) -> str:
+    """The reply's name for the outside: 32 hexadecimal digits that nobody can make up."""
+    return f"{reply_id:016x}{keys.hash('reply', str(reply_id)).hex()[:16]}"
+
+
+def read_key(keys: vault.Vault, text: str) -> int | None:
+    """The id behind a reply's outside name, None if it is not one of ours."""
+    if len(text) != _KEY_DIGITS or not text.isascii():
+        return None
+    try:
+        reply_id = int(text[:16], 16)
+    except ValueError:
+        return None
+    return reply_id if reply_id < 1 << 63 and key(keys, reply_id) == text else None
+
+
+def place(reply_id: int) -> str:
+    """Where a reply's sealed values belong (vault)."""
+    return f"replies/{reply_id}"
+
+
+def load_due(tx: sa.Connection, now_ms: int, limit: int) -> list[DueReply]:
+    """The scheduled replies whose time has come, oldest first."""
+    rows = _DUE.rows(tx, {"now_ms": now_ms, "limit": limit})
+    return [DueReply(**dict(zip(_DUE_NAMES, row, strict=True))) for row in rows]
+
+
+def next_due(tx: sa.Connection) -> int | None:
+    """When the next scheduled reply falls due."""
+    moment: int | None = _NEXT.rows(tx)[0][0]
+    return moment
+
+
+def add(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new replies (held or scheduled); the index refuses a person's second active one."""
+    _ADD.many(tx, rows)
+
+
+_ADD = prepared.Insert(_r)
+_MOVES: dict[tuple[State, State, tuple[str, ...]], prepared.Prepared] = {}
+
+
+def move(tx: sa.Connection, before: State, after: State, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Move replies from one state to another, setting the other columns of each row.
+
+    `rows`: dicts of one shape, `id` and columns to set. Where the new state gives the window
+    back, `person_id` and `window_ms` are expected too (not set). Raises ConflictError if one
+    of them is not in `before` any more, lifecycle.IllegalMoveError for an impossible move.
+    """
+    if not rows:
+        return
+    lifecycle.check(before, after)
+    skip = {"id", "person_id", "window_ms"} if after in lifecycle.GIVES_BACK else {"id"}
+    columns = tuple(sorted(set(rows[0]) - skip))
+    values = [{"of": r["id"], **{f"to_{c}": r[c] for c in columns}} for r in rows]
+    changed = _statement(before, after, columns).many(tx, values)
+    if changed != len(rows):
+        raise database.ConflictError(f"{len(rows) - changed} replies are no longer {before}")
+    if after in lifecycle.GIVES_BACK:
+        back = [{"person": r["person_id"], "window": r["window_ms"]} for r in rows]
+        _GIVE_BACK.many(tx, back)
+
+
+def _statement(before: State, after: State, columns: tuple[str, ...]) -> prepared.Prepared:
+    statement = _MOVES.get((before, after, columns))
+    if statement is None:
+        values: dict[str, Any] = {c: sa.bindparam(f"to_{c}") for c in columns}
+        statement = prepared.Prepared(
+            sa.update(_r)
+            .where(_r.c.id == sa.bindparam("of"))
+            .where(sa.literal_column("state") == sa.literal_column(f"'{before}'"))
+            .values(state=sa.literal_column(f"'{after}'"), **values)
+        )
+        _MOVES[before, after, columns] = statement
+    return statement
+
+
+def take_windows(tx: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Move persons' windows to their send start: (person, window held, window from now).
+
+    Raises ConflictError if a person's window is not the one this reply took.
+    """
+    if not rows:
+        return
+    values = [{"person": p, "window": held, "until": until} for p, held, until in rows]
+    changed = _TAKE_WINDOW.many(tx, values)
+    if changed != len(rows):
+        raise database.ConflictError("a person's window changed hands")
+
+
+_LOAD = sa.select(_r).where(_r.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def load(tx: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    """Whole rows by id."""
+    if not ids:
+        return {}
+    return {row["id"]: dict(row) for row in tx.execute(_LOAD, {"ids": list(ids)}).mappings()}
+
+
+def in_state(tx: sa.Connection, state: State, limit: int) -> list[Mapping[str, Any]]:
+    """Rows of one state by due time: what moderators and the janitor look through."""
+    query = (
+        sa.select(_r)
+        .where(sa.literal_column("state") == sa.literal_column(f"'{state}'"))
+        .order_by(_r.c.due_ms, _r.c.id)
+        .limit(limit)
+    )
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def counts(tx: sa.Connection) -> dict[str, int]:
+    """How many replies are in each state."""
+    query = sa.select(_r.c.state, sa.func.count()).group_by(_r.c.state)
+    found: dict[str, int] = dict(tx.execute(query).all())
+    return {state.value: found.get(state.value, 0) for state in State}

@@ -1,0 +1,126 @@
+"""The course of a simulation: the rooms, the outside world and the clock, event after event.
+
+Messages go in as virtual batches that never cross a due event or an hour's turn: what the
+dispatcher and the janitor see is what they would have seen had each message come alone. Must not
+decide anything.
+"""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+from collections.abc import Callable
+from typing import Final
+
+from bot import build, outbox
+from bot.contract import messages
+from bot.inbox import door
+from bot.policy import periods
+from bot.policy.lifecycle import State
+from bot.simulate import clock, trace, world
+
+Progress = Callable[[int, int], None]
+
+_HOUR_MS: Final = 3_600_000
+_GOES_ON: Final = (State.HELD, State.SCHEDULED, State.SENDING)
+
+
+class Course:
+    """One run. `first_ms`, `written`: when each sender wrote first, and how many messages."""
+
+    def __init__(
+        self,
+        rooms: build.Rooms,
+        outside: world.Outside,
+        moment: clock.VirtualClock,
+        progress: Progress | None,
+    ) -> None:
+        """`rooms` stand on `moment` and know `outside` as their only bridge."""
+        self._rooms = rooms
+        self._outside = outside
+        self._clock = moment
+        self._progress = progress
+        self._batch: list[messages.InboundMessage] = []
+        self._handed_in = 0
+        # No reply is due before this; the true next due time is asked when it is reached.
+        self._due_ms: int | None = None
+        self._tick_ms = self._next_tick()
+        self.first_ms: dict[str, int] = {}
+        self.written: collections.Counter[str] = collections.Counter()
+
+    async def play(self, path: pathlib.Path, size: trace.Size) -> None:
+        """All messages of the recording, each at its own time."""
+        first_ms, written = self.first_ms, self.written
+        delay_ms = self._rooms.core.reply.delay_min_s * 1000
+        limit_ms = last_ms = 0
+        for at_ms, message in trace.inbound(path, world.CHANNEL):
+            if self._batch and (at_ms >= limit_ms or len(self._batch) == door.BATCH):
+                await self._hand_in(last_ms, size)
+            if not self._batch:
+                await self._catch_up(at_ms)
+                limit_ms = min(self._next_ms(), at_ms + delay_ms)
+            self._batch.append(message)
+            last_ms = at_ms
+            sender = message.sender.value
+            first_ms.setdefault(sender, at_ms)
+            written[sender] += 1
+        if self._batch:
+            await self._hand_in(last_ms, size)
+
+    async def finish(self, until_ms: int) -> None:
+        """Go on after the last message until no reply waits any more, `until_ms` at the latest."""
+        while self._next_ms() <= until_ms:
+            states = await self.states()
+            if not any(states[state] for state in _GOES_ON):
+                return
+            await self._catch_up(self._next_ms())
+
+    async def states(self) -> dict[str, int]:
+        """How many replies are in each state now."""
+        return await self._rooms.store.read(outbox.counts)
+
+    def _next_ms(self) -> int:
+        return self._tick_ms if self._due_ms is None else min(self._tick_ms, self._due_ms)
+
+    async def _hand_in(self, last_ms: int, size: trace.Size) -> None:
+        first_ms = int(self._batch[0].received_at.timestamp() * 1000)
+        self._clock.move_to(last_ms)
+        await self._rooms.intake.accept(self._batch)
+        soonest_ms = first_ms + self._rooms.core.reply.delay_min_s * 1000
+        self._due_ms = soonest_ms if self._due_ms is None else min(self._due_ms, soonest_ms)
+        self._handed_in += len(self._batch)
+        self._batch = []
+        if self._progress is not None:
+            self._progress(self._handed_in, size.messages)
+
+    async def _catch_up(self, until_ms: int) -> None:
+        """Let everything happen that is due by then."""
+        while (next_ms := self._next_ms()) <= until_ms:
+            self._clock.move_to(max(next_ms, self._clock.now_ms))
+            if next_ms == self._tick_ms:
+                await self._tidy()
+                self._tick_ms = self._next_tick()
+            await self._dispatch()
+        self._clock.move_to(max(until_ms, self._clock.now_ms))
+
+    async def _tidy(self) -> None:
+        """The janitor's round, and again while it lets go of what was held for money.
+
+        In life it comes by four times a minute: each time there is room for fewer, soon for none.
+        """
+        while (await self._rooms.janitor.step("tidy")).get("released"):
+            await self._dispatch()
+
+    async def _dispatch(self) -> None:
+        """Until nothing is due, then learn when something will be."""
+        while True:
+            self._due_ms = await self._rooms.store.read(outbox.next_due)
+            if self._due_ms is None or self._due_ms > self._clock.now_ms:
+                return
+            await self._rooms.dispatcher.step()
+
+    def _next_tick(self) -> int:
+        """The next full hour, or the next calendar day of the budget: caps begin anew then."""
+        now_ms, zone = self._clock.now_ms, self._rooms.core.budget.timezone
+        morning_ms = periods.day_start_ms(periods.next_day(periods.day(now_ms, zone)), zone)
+        return min(periods.hour_ms(now_ms) + _HOUR_MS, morning_ms)

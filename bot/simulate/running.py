@@ -1,0 +1,151 @@
+"""One simulation from its recording to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bot import build, ledger
+from bot.contract import money
+from bot.policy import settings
+from bot.simulate import accounts, clock, course, report, trace, world
+from bot.policy.lifecycle import State
+from bot.store import database, schema, vault
+
+SEED: Final = 2017
+PARTS_2017: Final = 2
+WAITING: Final = frozenset({State.HELD, State.SCHEDULED, State.SENDING, State.UNKNOWN})
+
+
+def run(
+    recording: pathlib.Path,
+    core: settings.Core,
+    *,
+    replies: pathlib.Path | None = None,
+    progress: course.Progress | None = None,
+    seed: int = SEED,
+) -> report.Report:
+    """Play a recording; the same bytes in `replies` for the same recording, settings and seed.
+
+    Currency and time zone of the budget are the recording's. `progress` is told messages so far
+    and in all. Raises trace.TraceError before anything is done, and before `replies` is touched.
+    """
+    started_s = time.perf_counter()
+    size = trace.measure(recording)
+    core = _fitted(core, size.world)
+    outcome, seen = asyncio.run(_played(recording, size, core, progress, seed))
+    if replies is not None:
+        _write(replies, seen, size.world.start_ms)
+    return dataclasses.replace(outcome, wall_s=time.perf_counter() - started_s)
+
+
+def _fitted(core: settings.Core, of: trace.World) -> settings.Core:
+    """The operator's settings in the recording's money and days.
+
+    Numbers of films are people here: nobody real is reached, and made-up recordings use them.
+    """
+    budget = dataclasses.replace(core.budget, currency=of.currency, timezone=of.timezone)
+    own = core.who.own | {of.to.value}
+    who = dataclasses.replace(core.who, own=own, answer_fiction=True)
+    return dataclasses.replace(core, budget=budget, who=who)
+
+
+async def _played(
+    recording: pathlib.Path,
+    size: trace.Size,
+    core: settings.Core,
+    progress: course.Progress | None,
+    seed: int,
+) -> tuple[report.Report, Sequence[world.Seen]]:
+    moment = clock.VirtualClock(size.world.start_ms)
+    outside = world.Outside(size.world, moment)
+    store = database.Store(None)
+    await store.open()
+    try:
+        await store.write(schema.create)
+        rooms = build.rooms(
+            store=store,
+            core=core,
+            keys=vault.throwaway(seed),
+            bridges={world.CHANNEL: outside},
+            moment=moment,
+        )
+        ran = course.Course(rooms, outside, moment, progress)
+        await ran.play(recording, size)
+        pending = await ran.states()
+        await ran.finish(size.last_ms + _longest_ms(core.reply))
+        books = await store.read(accounts.read)
+    finally:
+        await store.close()
+    return _report(recording, size, core, outside, ran, pending, books), outside.seen
+
+
+def _longest_ms(rules: settings.Reply) -> int:
+    """After so long no reply waits any more; one more expiry covers what waited for the night."""
+    return (rules.delay_max_s + 2 * rules.expires_after_s) * 1000
+
+
+def _report(  # noqa: PLR0917 (what the run left behind)
+    recording: pathlib.Path,
+    size: trace.Size,
+    core: settings.Core,
+    outside: world.Outside,
+    ran: course.Course,
+    pending: Mapping[str, int],
+    books: accounts.Books,
+) -> report.Report:
+    seen, budget = outside.seen, core.budget
+    days = accounts.days(books, seen, budget)
+    naive = sum(PARTS_2017 * n * (outside.price(who) or 0) for who, n in ran.written.items())
+    return report.Report(
+        trace=recording.name,
+        currency=budget.currency,
+        timezone=budget.timezone.key,
+        messages=size.messages,
+        senders=len(ran.written),
+        replies=len(seen),
+        replies_by_route=dict(collections.Counter(one.network for one in seen)),
+        parts=sum(one.parts for one in seen),
+        bill_micros=sum(one.micros for one in seen),
+        inbound_micros=books.accounts.get(ledger.INBOUND, 0),
+        naive_2017_micros=naive,
+        fates=books.fates,
+        pending_at_end={state: n for state, n in pending.items() if n and state in WAITING},
+        twice=accounts.twice(seen, core.reply),
+        early=accounts.early(seen, ran.first_ms, core.reply),
+        on_time=accounts.on_time(seen, ran.first_ms),
+        cap_day_micros=budget.cap_day_micros,
+        days=days,
+        course=accounts.hours(books, seen),
+        faults=accounts.faults(books, seen, days, budget, size.messages),
+        wall_s=0.0,
+    )
+
+
+def _write(path: pathlib.Path, seen: Sequence[world.Seen], start_ms: int) -> None:
+    """One line a reply; whole or not at all, so that nobody scores half a file."""
+    # Beside its goal, because a rename does not cross file systems.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            for one in seen:
+                line = {
+                    "to": one.to,
+                    "at": (one.at_ms - start_ms) / 1000,
+                    "network": one.network,
+                    "segments": one.parts,
+                    "cost": money.plain(one.micros),
+                }
+                file.write(json.dumps(line) + "\n")
+        pathlib.Path(name).replace(path)
+    except BaseException:
+        pathlib.Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""The durable floor: tables, transactions, migrations, and the vault that hides addresses."""

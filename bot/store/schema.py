@@ -1,0 +1,97 @@
+"""Opening a database: migrations, the key file's fingerprint, refusing what does not fit."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot.store import database, statements, tables, vault
+
+# The newest migration; a test holds it equal to what Alembic finds in the folder.
+HEAD: Final = "0001"
+_MIGRATIONS: Final = pathlib.Path(__file__).parent / "migrations"
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
+
+
+class SchemaError(Exception):
+    """The database does not fit this program; the message says how to mend it."""
+
+
+def revision(tx: sa.Connection) -> str | None:
+    """The schema's revision, None for an empty database."""
+    if not sa.inspect(tx).has_table("alembic_version"):
+        return None
+    return tx.execute(sa.select(_VERSION.c.version_num)).scalar_one_or_none()
+
+
+def upgrade(tx: sa.Connection) -> tuple[str | None, str]:
+    """Bring the schema to this program's; (before, after). Raises SchemaError if it is newer."""
+    before = revision(tx)
+    if before != HEAD:
+        _migrate(tx, before)
+    return before, HEAD
+
+
+def _migrate(tx: sa.Connection, before: str | None) -> None:
+    """All steps in the caller's transaction: a kill in the middle leaves the old schema."""
+    # Alembic takes 0.15 s to import and is needed once a release, so not at every start.
+    import alembic.command  # noqa: PLC0415 (see above)
+    import alembic.config  # noqa: PLC0415 (see above)
+    from alembic import script  # noqa: PLC0415 (see above)
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = tx
+    scripts = script.ScriptDirectory.from_config(config)
+    if before is not None and before not in {item.revision for item in scripts.walk_revisions()}:
+        raise SchemaError(
+            f"the database has schema {before}, which is newer than this program ({HEAD}); "
+            "start the newer program, or restore the backup made before the upgrade"
+        )
+    alembic.command.upgrade(config, HEAD)
+
+
+async def prepare(store: database.Store, key_file: pathlib.Path) -> vault.Vault:
+    """Migrate and match the keys; a key file is made only with a new database.
+
+    Raises SchemaError, vault.KeyFileError, database.StoreAwayError.
+    """
+    new = await store.write(revision) is None
+    # Before the schema: a kill in between leaves a key file and an empty database, which the
+    # next start takes up again.
+    keys = await asyncio.to_thread(_keys, key_file, may_create=new)
+
+    def work(tx: sa.Connection) -> None:
+        upgrade(tx)
+        _match(tx, keys)
+
+    await store.write(work)
+    return keys
+
+
+def _keys(key_file: pathlib.Path, *, may_create: bool) -> vault.Vault:
+    if may_create and not key_file.exists():
+        return vault.create(key_file)
+    return vault.load(key_file)
+
+
+def create(tx: sa.Connection) -> None:
+    """All tables at once, for a database in memory; a test holds it equal to the migrations."""
+    tables.metadata.create_all(tx)
+
+
+def _match(tx: sa.Connection, keys: vault.Vault) -> None:
+    meta = tables.meta
+    held = keys.fingerprints()
+    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
+    for name, fingerprint in tx.execute(query):
+        if held.get(name.removeprefix("key ")) != fingerprint:
+            raise vault.KeyFileError(
+                f"the key file does not belong to this database (its {name!r} is missing or "
+                "another one); put back the key file that was backed up with it"
+            )
+    insert = statements.upsert(meta).on_conflict_do_nothing(index_elements=["key"])
+    tx.execute(insert, [{"key": f"key {k}", "value": v} for k, v in held.items()])

@@ -1,0 +1,220 @@
+"""All tables, for SQLite and PostgreSQL alike.
+
+Times are integer milliseconds since 1970 UTC (`*_ms`), money integer millionths of the budget's
+currency (`*_micros`). Hashes are keyed (vault); `*_enc` columns are encrypted (vault).
+Random indexes are over half of the cost of a row at size, so there are few.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+metadata: Final = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+_Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+# Blocks of ids are taken from here, so that rows know their ids before they are written and a
+# batch needs no RETURNING.
+sequences = sa.Table(
+    "sequences",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next", _Big, nullable=False),
+)
+
+persons = sa.Table(
+    "persons",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=False),
+    sa.Column("created_ms", _Big, nullable=False),
+    sa.Column("last_ms", _Big, nullable=False),
+    sa.Column("messages", _Big, nullable=False),
+    sa.Column("blocked_until_ms", _Big, nullable=False),
+    sa.Column("opted_out_ms", _Big),
+    sa.Column("blocked_ms", _Big),
+    sa.Column("merged_into", _Big),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("hash", sa.LargeBinary(16), primary_key=True),
+    sa.Column("person_id", _Big, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("hash", sa.LargeBinary(16), primary_key=True),
+    sa.Column("at_ms", _Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+inbound = sa.Table(
+    "inbound",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("person_id", _Big, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("network", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("received_ms", _Big, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reply_id", _Big),
+    sa.Column("first", sa.Boolean, nullable=False),
+    sa.Column("length", sa.Integer, nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("country", sa.Text),
+    sa.Column("number_type", sa.Text),
+    sa.Column("prefix", sa.LargeBinary(16)),
+    sa.Column("text_enc", sa.LargeBinary),
+)
+
+replies = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=False),
+    sa.Column("person_id", _Big, nullable=False),
+    sa.Column("automatic", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("network", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("own_address", sa.Text, nullable=False),
+    sa.Column("country", sa.Text),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("address_enc", sa.LargeBinary),
+    sa.Column("text_enc", sa.LargeBinary),
+    sa.Column("first_ms", _Big, nullable=False),
+    sa.Column("due_ms", _Big, nullable=False),
+    sa.Column("window_ms", _Big, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_until_ms", _Big),
+    sa.Column("started_ms", _Big),
+    sa.Column("sent_ms", _Big),
+    sa.Column("provider_id", sa.Text),
+    sa.Column("parts", sa.Integer),
+    sa.Column("reserved_micros", _Big),
+    sa.Column("price_micros", _Big),
+    sa.Column("period", sa.Text),
+)
+# The states are literals: a bound parameter would miss a partial index (SPEED.md).
+_SCHEDULED = sa.text("state = 'scheduled'")
+_ACTIVE = sa.text("automatic AND state IN ('held', 'scheduled', 'sending')")
+sa.Index("replies_due", replies.c.due_ms, sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED)
+sa.Index(
+    "replies_one_active",
+    replies.c.person_id,
+    unique=True,
+    sqlite_where=_ACTIVE,
+    postgresql_where=_ACTIVE,
+)
+for _state in ("held", "sending", "unknown"):
+    _where = sa.text(f"state = '{_state}'")
+    sa.Index(f"replies_{_state}", replies.c.due_ms, sqlite_where=_where, postgresql_where=_where)
+_PROVIDER = sa.text("provider_id IS NOT NULL")
+sa.Index(
+    "replies_provider", replies.c.provider_id, sqlite_where=_PROVIDER, postgresql_where=_PROVIDER
+)
+
+# Receipts that came before the send was recorded; bot.receipts matches them a little later.
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("at_ms", _Big, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("provider_id", sa.Text),
+    sa.Column("reply_id", _Big),
+    sa.Column("data", sa.Text, nullable=False),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("at_ms", _Big, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reply_id", _Big),
+    sa.Column("amount_micros", _Big, nullable=False),
+    sa.Column("original_micros", _Big),
+    sa.Column("original_currency", sa.Text),
+    sa.Column("rate_micros", _Big),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text),
+    sa.Column("country", sa.Text),
+)
+
+# One row a scope ("day:2026-11-22", "month:2026-11", "donations", "quota:..."): what is reserved
+# or posted in it. Only bot.ledger writes here, by conditional updates.
+caps = sa.Table(
+    "caps",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("used", _Big, nullable=False),
+)
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("hour_ms", _Big, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("n", _Big, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("at_ms", _Big, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text, nullable=False),
+)
+
+storage = sa.Table(
+    "storage",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+pool = sa.Table(
+    "pool",
+    metadata,
+    sa.Column("network", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since_ms", _Big, nullable=False),
+)
+
+# What moderators decided that outlives a restart: "paused", "paused:CHANNEL", "stopped:CHANNEL".
+control = sa.Table(
+    "control",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("at_ms", _Big, nullable=False),
+)

@@ -1,0 +1,293 @@
+"""What becomes of due replies, outcome by outcome, seen from the world and from the tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from bot import build, ledger, outbox
+from bot.contract import clock, messages, money, outcomes
+from bot.policy import settings
+from bot.policy.lifecycle import State
+from bot.store import database, events
+from tests.fakes import world as fake
+
+ANSWERED = settings.Who(answer_fiction=True)
+
+
+def core(**budget: object) -> settings.Core:
+    return settings.Core(who=ANSWERED, budget=settings.Budget(**budget))  # type: ignore[arg-type]
+
+
+async def lapse(rooms: build.Rooms, hours: float) -> None:
+    """Let virtual time pass, dispatching at every quarter."""
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    for _ in range(int(hours * 4)):
+        await moment.advance(900)
+        while await rooms.dispatcher.step():
+            pass
+
+
+async def states(rooms: build.Rooms) -> dict[str, int]:
+    counts = await rooms.store.read(outbox.counts)
+    return {state: n for state, n in counts.items() if n}
+
+
+async def used(rooms: build.Rooms, scope: str = "day:2026-11-22") -> int:
+    return await rooms.store.read(lambda tx: ledger.used(tx, scope))
+
+
+async def test_one_reply_each_from_the_address_written_to() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1), fake.message(2), fake.message(1, text="re")])
+    assert await rooms.dispatcher.step() == 0
+    await lapse(rooms, 2)
+    assert sorted(r.recipient.value for r in world.sent) == ["+33639980001", "+33639980002"]
+    assert {r.sender.value for r in world.sent} == {fake.OURS}
+    assert await states(rooms) == {"sent": 2}
+    assert await used(rooms) == 2 * fake.PRICE
+
+
+@pytest.mark.case("C16")
+async def test_nothing_leaves_before_the_hour() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(n) for n in range(50)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(3599)
+    await rooms.dispatcher.step()
+    assert world.sent == []
+    await lapse(rooms, 1)
+    assert len(world.sent) == 50
+
+
+@pytest.mark.case("C04")
+@pytest.mark.parametrize("how", ["unknown", "raises"])
+async def test_unknown_keeps_its_money_and_is_never_sent_again(how: str) -> None:
+    def fails(_: messages.OutboundReply) -> outcomes.Outcome:
+        if how == "raises":
+            raise ConnectionResetError("cut")
+        return outcomes.Unknown(reason="timeout")
+
+    world = fake.World()
+    world.outcome = fails
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 30)
+    assert await states(rooms) == {"unknown": 1}
+    assert len(world.sent) == (1 if how == "unknown" else 0)
+    assert await used(rooms) == fake.PRICE
+    await rooms.intake.accept([fake.message(1, text="encore", at=rooms.clock.now())])
+    await lapse(rooms, 3)
+    assert await states(rooms) == {"unknown": 1}
+
+
+@pytest.mark.case("C05")
+async def test_not_now_waits_as_long_as_asked_and_goes_once() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    until = fake.START + dt.timedelta(hours=5)
+    world.outcome = lambda _: (
+        outcomes.NotNow(reason="429", retry_at=until) if rooms.clock.now() < until else None
+    )
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 4.75)
+    assert world.sent == []
+    assert await states(rooms) == {"scheduled": 1}
+    assert await used(rooms) == 0
+    await lapse(rooms, 1)
+    assert len(world.sent) == 1
+    assert await used(rooms) == fake.PRICE
+
+
+async def test_a_refusal_gives_money_and_window_back() -> None:
+    world = fake.World()
+    world.outcome = lambda _: outcomes.Rejected(reason="landline")
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    assert await states(rooms) == {"failed": 1}
+    assert await used(rooms) == 0
+    world.outcome = lambda _: None
+    await rooms.intake.accept([fake.message(1, text="re", at=rooms.clock.now())])
+    await lapse(rooms, 2)
+    assert await states(rooms) == {"failed": 1, "sent": 1}
+
+
+@pytest.mark.case("C15")
+async def test_the_networks_own_opt_out_counts() -> None:
+    world = fake.World()
+    world.outcome = lambda _: outcomes.Rejected(reason="21610", opt_out=True)
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    world.outcome = lambda _: None
+    await rooms.intake.accept([fake.message(1, text="re", at=rooms.clock.now())])
+    await lapse(rooms, 2)
+    assert world.sent == []
+    assert (await rooms.store.read(events.totals))["silence:opted_out"] == 1
+
+
+async def test_a_stopped_channel_is_not_fed_and_says_so() -> None:
+    world = fake.World()
+    world.outcome = lambda _: outcomes.Rejected(reason="20003", stop_channel=True)
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    world.outcome = lambda _: None
+    await rooms.intake.accept([fake.message(2, at=rooms.clock.now())])
+    await lapse(rooms, 3)
+    assert world.sent == []
+    assert await states(rooms) == {"failed": 1, "scheduled": 1}
+    assert "stopped:sms" in await rooms.store.read(events.controls)
+
+
+@pytest.mark.case("C06")
+async def test_the_day_cap_holds_what_it_cannot_pay() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world, core=core(cap_day_micros=10 * fake.PRICE))
+    await rooms.intake.accept([fake.message(n) for n in range(30)])
+    await lapse(rooms, 3)
+    assert len(world.sent) == 10
+    assert await states(rooms) == {"held": 20, "sent": 10}
+    assert await used(rooms) == 10 * fake.PRICE
+
+
+@pytest.mark.case("C06")
+async def test_a_late_price_above_its_reservation_comes_off_the_next_day() -> None:
+    world = fake.World()
+    world.outcome = lambda _: outcomes.Accepted(provider_id="p", price=money.Money(200_000, "EUR"))
+    rooms = await fake.rooms(world, core=core(cap_day_micros=fake.PRICE))
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    assert await used(rooms) == fake.PRICE
+    assert await used(rooms, "day:2026-11-23") == 120_000
+
+
+@pytest.mark.case("C21")
+async def test_a_pause_between_claim_and_send_stops_the_send() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(n) for n in range(20)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    now_ms = clock.to_ms(fake.START)
+
+    def pause_after_five() -> None:
+        if len(world.sent) == 4:
+            rooms.store._write(lambda tx: events.control(tx, now_ms, "paused", "forever"))
+
+    world.before = pause_after_five
+    await lapse(rooms, 2)
+    assert len(world.sent) == 5
+    assert await states(rooms) == {"sent": 5, "scheduled": 15}
+    assert await used(rooms) == 5 * fake.PRICE
+    world.before = lambda: None
+    await rooms.store.write(lambda tx: events.control(tx, now_ms, "paused", None))
+    await lapse(rooms, 1)
+    assert len({r.recipient.value for r in world.sent}) == len(world.sent) == 20
+
+
+async def test_a_pause_with_an_end_ends() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    until_ms = clock.to_ms(fake.START + dt.timedelta(hours=4))
+    await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sms", str(until_ms)))
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 3.75)
+    assert world.sent == []
+    await lapse(rooms, 0.5)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.case("C44")
+async def test_stop_and_start_in_turn_bring_no_second_reply() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    for turn in range(6):
+        for text in ("STOP", "START", f"salut {turn}"):
+            await rooms.intake.accept([fake.message(1, text=text, at=rooms.clock.now())])
+            await lapse(rooms, 2)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.case("C15")
+async def test_a_stop_within_the_hour_cancels_the_reply() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await rooms.intake.accept([fake.message(1, text="Stop.", at=rooms.clock.now())])
+    await lapse(rooms, 3)
+    assert world.sent == []
+    assert await states(rooms) == {"cancelled": 1}
+
+
+async def test_parts_a_second_are_kept() -> None:
+    world = fake.World()
+    quotas = {"sms": settings.Quota(parts_per_second=0.1)}
+    rooms = await fake.rooms(world, core=core(quotas=quotas))
+    await rooms.intake.accept([fake.message(n) for n in range(40)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    before = len(world.sent)
+    for _ in range(12):
+        while await rooms.dispatcher.step():
+            pass
+        assert len(world.sent) - before <= 2
+        before = len(world.sent)
+        await moment.advance(10)
+    assert 10 <= len(world.sent) <= 16
+
+
+@pytest.mark.case("C07")
+async def test_a_database_that_is_away_when_a_send_ends_forgets_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    real, failures = rooms.store.write, iter([False, True, True])
+
+    async def flaky(work: database.Work[object]) -> object:
+        if next(failures, False):
+            raise database.StoreAwayError("disk full")
+        return await real(work)
+
+    monkeypatch.setattr("bot.dispatcher.loop.RETRY_S", 0)
+    monkeypatch.setattr(rooms.store, "write", flaky)
+    await rooms.dispatcher.step()
+    assert await states(rooms) == {"sent": 1}
+    assert len(world.sent) == 1
+
+
+async def test_a_claim_of_a_dead_process_is_not_taken_again() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+
+    class DiedError(BaseException):
+        pass
+
+    def die() -> None:
+        raise DiedError
+
+    world.before = die
+    with pytest.raises(DiedError):
+        await rooms.dispatcher.step()
+    world.before = lambda: None
+    await lapse(rooms, 5)
+    assert world.sent == []
+    assert await states(rooms) == {State.SENDING.value: 1}
