@@ -26,6 +26,7 @@ _WEB_LIMIT_S: Final = 2
 _GAUGES_PERIOD_S: Final = 10.0
 # Longer than the dispatcher's own limit for one send, or a slow provider would look like a hang.
 _DISPATCH_PERIOD_S: Final = 30.0
+_FLOOD_PERIOD_S: Final = 10.0
 _JANITOR_PERIOD_S: Final = 60.0
 
 
@@ -109,6 +110,15 @@ def _employ(made: build.House, stop: asyncio.Event, quiet: asyncio.Event) -> Non
         await rooms.janitor.run(stop, lambda: watch.beat("janitor"))
         await asyncio.Event().wait()
 
+    async def watch_flood() -> None:
+        while True:
+            watch.beat("flood")
+            try:
+                await rooms.flood.look()
+            except database.StoreAwayError as error:
+                _log.warning("store_away", error=str(error))
+            await asyncio.sleep(_FLOOD_PERIOD_S)
+
     async def measure() -> None:
         while True:
             watch.beat("gauges")
@@ -121,5 +131,6 @@ def _employ(made: build.House, stop: asyncio.Event, quiet: asyncio.Event) -> Non
     for one in rooms.bridges.values():
         watch.listen(one, rooms.intake)
     watch.watch("dispatcher", dispatch, _DISPATCH_PERIOD_S)
+    watch.watch("flood", watch_flood, _FLOOD_PERIOD_S)
     watch.watch("janitor", tidy, _JANITOR_PERIOD_S)
     watch.watch("gauges", measure, _GAUGES_PERIOD_S)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -19,7 +20,8 @@ from bot import config, janitor, receipts, registry, supervisor
 from bot.console import api
 from bot.contract import bridge, clock, messages
 from bot.dispatcher import loop as dispatching
-from bot.inbox import door
+from bot.flood import look
+from bot.inbox import door, signals
 from bot.inbox import state as inboxing
 from bot.policy import numbers, settings
 from bot.store import database, ids, keyvalue, pool, schema, vault
@@ -59,6 +61,7 @@ class Rooms:
     intake: Intake
     dispatcher: dispatching.Dispatcher
     janitor: janitor.Janitor
+    flood: look.Flood
 
 
 def rooms(
@@ -74,12 +77,15 @@ def rooms(
     own = frozenset(
         (a.address.network, a.address.value) for b in bridges.values() for a in b.addresses
     )
+    flood = look.Flood(store, core, moment)
     context = inboxing.Context(
         core=core,
         keys=keys,
         ids=ids.Ids(),
         own=own,
         countries=core.who.countries or numbers.EEA_UK_CH_OVERSEAS,
+        hashed=signals.hasher(keys),
+        flood=lambda: flood.snapshot,
     )
     intake = Intake(store, context, moment)
     return Rooms(
@@ -89,8 +95,15 @@ def rooms(
         bridges=bridges,
         clock=moment,
         intake=intake,
+        flood=flood,
         dispatcher=dispatching.Dispatcher(
-            store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=fed
+            store=store,
+            core=core,
+            keys=keys,
+            bridges=bridges,
+            moment=moment,
+            fed=fed,
+            flood=lambda: flood.snapshot,
         ),
         janitor=janitor.Janitor(
             store=store,
@@ -161,16 +174,17 @@ async def house(
     bridges = bridges_of(
         told.channels.values(), store=store, moment=moment, currency=core.budget.currency
     )
-    await store.open()
-    try:
+    async with contextlib.AsyncExitStack() as undo:
+        await store.open()
+        undo.push_async_callback(store.close)
         keys = await schema.prepare(store, told.store.key_file)
         offered = await store.write(functools.partial(_pool, bridges=bridges, moment=moment))
-    except BaseException:
-        await store.close()
-        raise
+        undo.pop_all()
     # The machine's own clock, even where the demo's runs faster: it judges what hangs.
     watch = supervisor.Supervisor(
-        clock=clock.SystemClock(), draw=random.random, declared=("dispatcher", "janitor", "gauges")
+        clock=clock.SystemClock(),
+        draw=random.random,
+        declared=("dispatcher", "flood", "janitor", "gauges"),
     )
     made = rooms(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed

@@ -105,12 +105,13 @@ def _scopes(
 ) -> list[tuple[str, int, int, str]]:
     """(scope, amount, limit, reason of a refusal) of one reply whose send starts in `hour`."""
     day, month = hour[:10], hour[:7]
+    cap_day, cap_month = budget.cap_day_micros, budget.cap_month_micros
     out: list[tuple[str, int, int, str]] = []
     quota = budget.quotas.get(channel)
     if micros:
         out = [
-            (f"day:{day}", micros, _limit(budget.cap_day_micros), "money"),
-            (f"month:{month}", micros, _limit(budget.cap_month_micros), "money"),
+            (f"day:{day}", micros, NO_LIMIT if cap_day is None else cap_day, "money"),
+            (f"month:{month}", micros, NO_LIMIT if cap_month is None else cap_month, "money"),
             (DONATIONS, micros, 0 if budget.donations_only else NO_LIMIT, "money"),
         ]
         cap = budget.country_cap_day_micros.get(country or "")
@@ -127,10 +128,6 @@ def _scopes(
             if limit is not None:
                 out.append((scope, amount, limit, "quota"))
     return out
-
-
-def _limit(cap_micros: int | None) -> int:
-    return NO_LIMIT if cap_micros is None else cap_micros
 
 
 def reserve(
@@ -179,7 +176,7 @@ def _judge(
         for r in requests
     ]
     names = sorted({scope for scopes in wanted for scope, *_ in scopes})
-    used = dict(_USED.rows(tx, names))
+    used: dict[str, int] = dict(_USED.rows(tx, names))
     taken: dict[str, int] = {}
     limits: dict[str, int] = {}
     answers: list[str | None] = []
@@ -329,7 +326,7 @@ def _correct(
 
 def _excess(tx: sa.Connection, scopes: Mapping[str, int | None], diff: int) -> dict[str, int]:
     """How much of `diff` would pass each cap."""
-    used = dict(_USED.rows(tx, sorted(scopes)))
+    used: dict[str, int] = dict(_USED.rows(tx, sorted(scopes)))
     return {
         scope: 0 if cap is None else min(max(used.get(scope, 0) + diff - cap, 0), max(diff, 0))
         for scope, cap in scopes.items()
@@ -337,10 +334,7 @@ def _excess(tx: sa.Connection, scopes: Mapping[str, int | None], diff: int) -> d
 
 
 def take_inbound(
-    tx: sa.Connection,
-    costs: Mapping[tuple[str, str], int],
-    budget: settings.Budget,
-    now_ms: int,
+    tx: sa.Connection, costs: Mapping[tuple[str, str], int], budget: settings.Budget, now_ms: int
 ) -> None:
     """Post what receiving cost: (channel, currency) -> micros. Never refuses; alarms once a day."""
     day = periods.day(now_ms, budget.timezone)
@@ -399,4 +393,5 @@ def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int)
 
 def used(tx: sa.Connection, scope: str) -> int:
     """What is reserved or posted in a scope."""
-    return dict(_USED.rows(tx, [scope])).get(scope, 0)
+    found: dict[str, int] = dict(_USED.rows(tx, [scope]))
+    return found.get(scope, 0)

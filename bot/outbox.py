@@ -39,6 +39,8 @@ class DueReply:
     due_ms: int
     window_ms: int
     attempts: int
+    words: bytes | None
+    approved: bool
     opted_out_ms: int | None
     blocked_ms: int | None
 
@@ -186,3 +188,13 @@ def counts(tx: sa.Connection) -> dict[str, int]:
     query = sa.select(_r.c.state, sa.func.count()).group_by(_r.c.state)
     found: dict[str, int] = dict(tx.execute(query).all())
     return {state.value: found.get(state.value, 0) for state in State}
+
+
+_STATES = prepared.Listed(
+    sa.select(_r.c.id, _r.c.state).where(_r.c.id.in_(sa.bindparam("ids", expanding=True))), "ids"
+)
+
+
+def states(tx: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """The present state of each reply."""
+    return dict(_STATES.rows(tx, ids))

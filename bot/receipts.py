@@ -21,14 +21,13 @@ from bot import ledger, outbox
 from bot.contract import clock, intake, messages, money
 from bot.policy import lifecycle, periods, settings
 from bot.policy.lifecycle import State
-from bot.store import database, events, tables, vault
+from bot.store import database, events, people, tables, vault
 
 EARLY_KEPT_MS: Final = 7 * 86_400_000
 # Most early receipts belong to other programs of the same account: bounded, the oldest go.
 EARLY_KEPT: Final = 20_000
 SLICE: Final = 500
 _REASON_CHARACTERS: Final = 64
-_MERGES: Final = 16
 
 _e, _p, _r = tables.receipts, tables.persons, tables.replies
 
@@ -214,7 +213,7 @@ def _deliver(
     before, after = State(row["state"]), _TARGET[receipt.delivery or messages.Delivery.SENT]
     if before is State.FAILED and after is State.DELIVERED:
         # It reached him after all: he has had his one reply of this window.
-        until = {"person": _survivor(tx, row["person_id"]), "until": row["window_ms"]}
+        until = {"person": people.survivor(tx, row["person_id"]), "until": row["window_ms"]}
         tx.execute(_RETAKE, until)
     if after not in lifecycle.MOVES[before]:
         return
@@ -236,20 +235,9 @@ def _deliver(
         events.append(tx, now_ms, "settled", {"reply": row["id"], "state": after})
 
 
-def _survivor(tx: sa.Connection, person_id: int) -> int:
-    """Who this person is by now, after merges."""
-    for _ in range(_MERGES):
-        query = sa.select(_p.c.merged_into).where(_p.c.id == person_id)
-        into: int | None = tx.execute(query).scalar_one_or_none()
-        if into is None:
-            break
-        person_id = into
-    return person_id
-
-
 def _opt_out(tx: sa.Connection, person_id: int, now_ms: int) -> None:
     """The network says he wants no messages; a pending reply is cancelled when it falls due."""
-    row = {"person": _survivor(tx, person_id), "at_ms": now_ms}
+    row = {"person": people.survivor(tx, person_id), "at_ms": now_ms}
     if tx.execute(_OPT_OUT, row).rowcount:
         events.append(tx, now_ms, "opt_outs", {"n": 1})
 

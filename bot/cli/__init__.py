@@ -13,7 +13,11 @@ from typing import Final
 
 import typer
 
-from bot.cli import looking, options, running, steering, trying
+from bot.cli import looking as looking
+from bot.cli import options as options
+from bot.cli import running as running
+from bot.cli import steering as steering
+from bot.cli import trying as trying
 
 app: Final = typer.Typer(
     name="antirelou",

@@ -136,9 +136,12 @@ def _key_faults(key_file: pathlib.Path) -> Iterator[str]:
 
 def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
     """Schema and fingerprints of an existing database, by a reader that can change nothing."""
+    # Without a log nobody has it open, and even a reader would make one if it were not told so.
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
 
     def creator() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+        where = f"{path.absolute().as_uri()}?mode=ro{alone}"
+        return sqlite3.connect(where, uri=True, timeout=2)
 
     engine = sa.create_engine("sqlite://", creator=creator, poolclass=pool.NullPool)
     meta = tables.meta
@@ -146,7 +149,7 @@ def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
     try:
         with engine.connect() as tx:
             revision = schema.revision(tx)
-            stored = dict(tx.execute(query).tuples().all()) if revision is not None else {}
+            stored = {} if revision is None else dict(tx.execute(query).all())
     except exc.DBAPIError as error:
         yield f"store.url: {path} cannot be read ({error.orig}); is it a database of antirelou?"
         return

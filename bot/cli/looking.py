@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +45,7 @@ def status(
 
 def why(
     reply: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A reply, as review shows it.")
+        str | None, typer.Argument(metavar="ID", help="A reply, as review shows it.")
     ] = None,
     address: Annotated[
         str | None,
@@ -57,7 +56,7 @@ def why(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Why somebody was or was not answered, message by message."""
+    """Why somebody was or was not answered."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import render  # noqa: PLC0415 (slow to import)
     from bot.console import story as stories  # noqa: PLC0415 (slow to import)
@@ -84,7 +83,7 @@ def review(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """The replies that wait for a moderator, by reason."""
+    """The replies that wait for a moderator."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import holding, render  # noqa: PLC0415 (slow to import)
 
@@ -104,7 +103,7 @@ def ledger(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """What replies and inbound cost, what was donated, day by day."""
+    """Money, day by day: replies, inbound, donations."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import funds, render  # noqa: PLC0415 (slow to import)
 
@@ -125,9 +124,10 @@ def addresses(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Our own addresses: offered to people, resting (still answering), or retired.
+    """Our own addresses: offered, resting or retired.
 
-    The public page shows a change after the next start.
+    A resting one is no longer offered and still answers; a retired one is kept for a year, so
+    that it never reaches a private person. The public page follows at the next start.
     """
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import pool, render  # noqa: PLC0415 (slow to import)
@@ -162,7 +162,12 @@ def version(
     json_: options.Json = False,
 ) -> None:
     """The version of this program."""
-    found = metadata.version("antirelou")
+    from importlib import metadata  # noqa: PLC0415 (slow to import)
+
+    try:
+        found = metadata.version("antirelou")
+    except metadata.PackageNotFoundError:
+        options.fail(["not installed, so without a version; run make setup"])
     if json_:
         options.put_json({"version": found, "python": sys.version.split()[0]})
     else:

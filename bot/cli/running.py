@@ -35,7 +35,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(*, config: options.ConfigFile = None, set_: options.Overrides = None) -> None:
-    """Take messages in and answer them, until SIGTERM or Ctrl-C."""
+    """Take messages in and answer them.
+
+    Makes the database and its key file if there are none; ends at SIGTERM or Ctrl-C.
+    """
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
 
     told = opening.load(options.told(config, set_))
@@ -59,7 +62,10 @@ def demo(
     ] = 1.0,
     set_: options.Overrides = None,
 ) -> None:
-    """A phone in the browser and the real program behind it: no account, no bill, no trace."""
+    """Try it: a phone in the browser.
+
+    The real program behind it, two made-up channels, no account and no bill. Nothing is kept.
+    """
     from bot import config  # noqa: PLC0415 (slow to import)
 
     with tempfile.TemporaryDirectory(prefix="antirelou-demo-") as folder:

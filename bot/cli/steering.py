@@ -21,7 +21,7 @@ _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 _UNITS_S: Final = (86_400, 3_600, 60, 1)
 _LONGEST_S: Final = 366 * 86_400
 
-Channel = Annotated[str | None, typer.Argument(metavar="[CHANNEL]", help="Only this channel.")]
+Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", help="Only this channel.")]
 Replies = Annotated[
     list[str] | None, typer.Argument(metavar="REPLY...", help="As review shows them.")
 ]
@@ -59,7 +59,7 @@ def pause(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Send nothing, at once; messages are still taken in."""
+    """Send nothing; messages are still taken in."""
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
     span_s = None if for_ is None else _seconds(for_)
@@ -79,7 +79,10 @@ def resume(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Lift every pause, or one channel's pause and its stop after a refused account."""
+    """Send again: lift every pause.
+
+    With a channel: lift its pause, and its stop after the network refused the account.
+    """
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
     def work(tx: sa.Connection, at: opening.At) -> results.Done:
@@ -97,7 +100,10 @@ def approve(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Release held replies: sent now, or when they fall due if that is still to come."""
+    """Release held replies.
+
+    They go out now, or when they fall due if that is still to come.
+    """
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
     def work(tx: sa.Connection, at: opening.At) -> results.Done:
@@ -116,7 +122,10 @@ def drop(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Cancel replies that wait; the person may get one if they write again."""
+    """Cancel replies that wait.
+
+    The person's window is given back: they may get a reply if they write again.
+    """
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
     def work(tx: sa.Connection, at: opening.At) -> results.Done:
@@ -133,7 +142,7 @@ def block(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Never answer this person; a reply that waits is cancelled."""
+    """Never answer a person; cancel what waits."""
     from bot.console import people  # noqa: PLC0415 (slow to import)
 
     typed = _typed(person)
@@ -152,7 +161,10 @@ def unblock(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Answer this person again, if they write again and did not opt out."""
+    """Let a person be answered again.
+
+    Only if they write again, and not if they opted out.
+    """
     from bot.console import people  # noqa: PLC0415 (slow to import)
 
     typed = _typed(person)
@@ -173,7 +185,7 @@ def donate(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Book a donation that has cleared; no name is kept."""
+    """Book a cleared donation; no name is kept."""
     from bot.console import funds  # noqa: PLC0415 (slow to import)
     from bot.contract import money  # noqa: PLC0415 (slow to import)
 

@@ -35,7 +35,10 @@ def segments(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """How many parts a text makes as an SMS, and which characters make it dear."""
+    """How many parts a text makes as an SMS.
+
+    Names the characters that make it dear, and a cheaper wording where quotes and dashes do.
+    """
     from bot.contract import segments as counts  # noqa: PLC0415 (slow to import)
 
     if text == "-":
@@ -130,7 +133,11 @@ def check(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Every fault of settings and surroundings, with its mend; and what a reply costs."""
+    """Look for faults; say what a reply costs.
+
+    Every fault of the settings, the key file, the database, the port and the clock with its
+    mend. Starts and makes nothing.
+    """
     from bot.cli import checking  # noqa: PLC0415 (slow to import)
 
     checking.check(options.told(config, set_, json_))
@@ -142,7 +149,10 @@ def migrate(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Bring the database to this program's schema; `run` does the same when it starts."""
+    """Bring the database to this program's schema.
+
+    `run` does the same when it starts. Makes no database.
+    """
     from bot.cli import migrating  # noqa: PLC0415 (slow to import)
 
     migrating.migrate(options.told(config, set_, json_))
@@ -165,9 +175,10 @@ def simulate(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Play a recorded flood through the real program under a virtual clock.
+    """Play a recorded flood; nothing is sent.
 
-    Without --config: the defaults, with no cap but those given by --set.
+    The real program under a virtual clock, with a database in memory. Without --config: the
+    defaults, with no cap but those given by --set.
     """
     from bot.cli import simulating  # noqa: PLC0415 (slow to import)
 

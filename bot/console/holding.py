@@ -139,7 +139,10 @@ def approve(
     now_ms: int,
     who: str,
 ) -> Done:
-    """Held -> scheduled, due now or at its due time if that is still to come."""
+    """Held -> scheduled, due now or at its due time if that is still to come.
+
+    It is marked as approved, so that what held it does not hold it again.
+    """
 
     def refuse(row: Mapping[str, Any], person: Mapping[str, Any]) -> Words | None:
         if row["state"] != State.HELD:
@@ -156,7 +159,12 @@ def approve(
 
     taken, refused = _sort(tx, ids, keys, refuse)
     moved = [
-        {"id": r["id"], "due_ms": max(now_ms, r["due_ms"]), "reason": decision.Reason.BY_HAND}
+        {
+            "id": r["id"],
+            "due_ms": max(now_ms, r["due_ms"]),
+            "reason": decision.Reason.BY_HAND,
+            "approved": True,
+        }
         for r in taken
     ]
     outbox.move(tx, State.HELD, State.SCHEDULED, moved)

@@ -24,11 +24,14 @@ _WAITING: Final = sa.text("automatic AND state IN ('held', 'scheduled', 'sending
 def read_address(typed: str) -> tuple[address.Address, ...]:
     """The addresses somebody may mean; empty if it is none. A number serves SMS and Signal."""
     shown = typed.strip()
-    if shown.startswith("@") and ":" in shown and shown.isprintable():
-        return (address.Address(address.MATRIX, shown),)
-    if _ACI.match(shown.lower()):
-        return (address.Address(address.SIGNAL, shown.lower()),)
-    number = address.Address(address.SMS, _SEPARATORS.sub("", shown)[:40])
+    try:
+        if shown.startswith("@") and ":" in shown:
+            return (address.Address(address.MATRIX, shown),)
+        if _ACI.match(shown.lower()):
+            return (address.Address(address.SIGNAL, shown.lower()),)
+        number = address.Address(address.SMS, _SEPARATORS.sub("", shown))
+    except ValueError:
+        return ()
     if not number.is_e164:
         return ()
     return (number, address.Address(address.SIGNAL, number.value))

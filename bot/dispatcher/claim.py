@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,10 +11,12 @@ import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import address, bridge, clock, messages
+from bot.dispatcher.moves import Moves, Pace
 from bot.policy import decision, delay, routing, settings, texts
 from bot.policy.decision import Reason, Step
+from bot.policy.flood import pacing, snapshot, topics, words
 from bot.policy.lifecycle import State
-from bot.store import events, prepared, tables, vault
+from bot.store import events, vault
 
 LEASE_MS: Final = 180_000
 _LATER_MS: Final = 60_000
@@ -29,6 +32,7 @@ class Plan:
     keys: vault.Vault
     bridges: Mapping[str, bridge.Bridge]
     fed: Callable[[str], bool]
+    flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +91,30 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
     if paused(controls, None, now_ms):
         return Claimed(moved=0)
     due = outbox.load_due(tx, now_ms, limit)
-    moves = _Moves(now_ms)
-    pace = _Pace(plan.core.budget.quotas)
+    moves = Moves(now_ms)
+    pace = Pace(plan.core.budget.quotas)
     ready: list[_Ready] = []
+    seen = plan.flood()
     for reply in due:
-        step = decision.decide_due(_facts(reply, plan.core, now_ms), plan.core.reply)
-        if step.step is not Step.SEND:
+        facts = _facts(reply, plan.core, seen, now_ms)
+        step = decision.decide_due(facts, plan.core.reply)
+        if step.step is Step.HOLD:
+            moves.hold(reply, step.reason, topic=facts.topic)
+        elif step.step is not Step.SEND:
             moves.add(reply, step)
         elif paused(controls, reply.channel, now_ms) or not plan.fed(reply.channel):
             moves.later(reply, now_ms + _LATER_MS)
         else:
             _route(reply, plan, now_ms, moves, ready, pace)
+    ready = _in_turn(tx, ready, plan, now_ms, moves)
     sends = _reserve(tx, ready, plan, now_ms, moves)
     moves.write(tx)
     return Claimed(moved=len(due), sends=sends)
 
 
-def _facts(reply: outbox.DueReply, core: settings.Core, now_ms: int) -> decision.DueFacts:
+def _facts(
+    reply: outbox.DueReply, core: settings.Core, seen: snapshot.Snapshot, now_ms: int
+) -> decision.DueFacts:
     # Spread by the reply's own number: any even spread will do in the morning.
     draw = (reply.id * 2_654_435_761 % (1 << 32)) / (1 << 32)
     return decision.DueFacts(
@@ -113,16 +124,52 @@ def _facts(reply: outbox.DueReply, core: settings.Core, now_ms: int) -> decision
         opted_out=reply.opted_out_ms is not None,
         blocked=reply.blocked_ms is not None,
         night_ends_ms=delay.after_night(now_ms, core.reply, core.budget.timezone, draw),
+        topic=topics.of(words.unpack(reply.words), seen.flagged) if seen.flagged else None,
+        approved=reply.approved,
+        mode_holds=seen.mode in (snapshot.Mode.REVIEW, snapshot.Mode.RECEIVE_ONLY),
     )
+
+
+def _in_turn(
+    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: Moves
+) -> list[_Ready]:
+    """Those whose turn it is by the day's pacing, the most credible first; the others are held.
+
+    Without a day's cap, and for what costs nothing, it is everybody's turn.
+    """
+    budget, seen = plan.core.budget, plan.flood()
+    cap = budget.cap_day_micros
+    if cap is None or not any(one.offer.micros for one in ready):
+        return ready
+    used = ledger.used(tx, f"day:{ledger.period(budget, now_ms)[:10]}")
+    local = dt.datetime.fromtimestamp(now_ms / 1000, budget.timezone)
+    go: list[_Ready] = []
+    doubt = {one.reply.id: seen.in_surge(one.reply.first_ms) for one in ready}
+    for one in sorted(ready, key=lambda o: (doubt[o.reply.id], o.reply.first_ms, o.reply.id)):
+        allowed = pacing.allowance(
+            cap_micros=cap,
+            used_micros=used,
+            usual=seen.usual,
+            hour=local.hour,
+            share_left=1 - local.minute / 60,
+            price_micros=one.offer.micros,
+            keep=pacing.DOUBTFUL if doubt[one.reply.id] else pacing.CREDIBLE,
+        )
+        if one.offer.micros and one.offer.micros > allowed and not one.reply.approved:
+            moves.hold(one.reply, Reason.PACE, quoted_micros=one.offer.micros)
+        else:
+            used += one.offer.micros
+            go.append(one)
+    return go
 
 
 def _route(  # noqa: PLR0917 (the claim's own state, passed on)
     reply: outbox.DueReply,
     plan: Plan,
     now_ms: int,
-    moves: _Moves,
+    moves: Moves,
     ready: list[_Ready],
-    pace: _Pace,
+    pace: Pace,
 ) -> None:
     value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
     recipient = address.Address(reply.network, value)
@@ -147,9 +194,7 @@ def _route(  # noqa: PLR0917 (the claim's own state, passed on)
         amount=told[offer.channel],
         parts=offer.parts,
     )
-    ready.append(
-        _Ready(reply=reply, recipient=recipient, text=text, offer=offer, request=request)
-    )
+    ready.append(_Ready(reply=reply, recipient=recipient, text=text, offer=offer, request=request))
 
 
 def wording(reply: outbox.DueReply, plan: Plan) -> str:
@@ -190,13 +235,11 @@ def _offers(
 
 
 def _own(way: bridge.Bridge) -> str | None:
-    return next(
-        (a.address.value for a in way.addresses if a.state is bridge.State.OFFERED), None
-    )
+    return next((a.address.value for a in way.addresses if a.state is bridge.State.OFFERED), None)
 
 
 def _reserve(
-    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: _Moves
+    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: Moves
 ) -> list[Claim]:
     if not ready:
         return []
@@ -207,7 +250,7 @@ def _reserve(
     claims, rows, windows = [], [], []
     for one, refusal in zip(ready, answers, strict=True):
         if refusal is not None:
-            moves.add(one.reply, decision.Due(step=Step.HOLD, reason=refusal))
+            moves.hold(one.reply, refusal, quoted_micros=one.offer.micros)
             continue
         reply = one.reply
         window_ms = until_ms if reply.automatic else reply.window_ms
@@ -263,73 +306,3 @@ def _claim(one: _Ready, plan: Plan, period: str, window_ms: int) -> Claim:
         ),
         attempts=reply.attempts + 1,
     )
-
-
-class _Pace:
-    """Parts a second of each channel within one round: the k-th too many waits k / rate."""
-
-    def __init__(self, quotas: Mapping[str, settings.Quota]) -> None:
-        self._quotas = quotas
-        self._parts: dict[str, int] = {}
-
-    def wait_ms(self, channel: str, parts: int) -> int:
-        """0 if these parts may be handed over now."""
-        quota = self._quotas.get(channel)
-        if quota is None or quota.parts_per_second is None:
-            return 0
-        before = self._parts.get(channel, 0)
-        self._parts[channel] = before + parts
-        return int(before / quota.parts_per_second * 1000)
-
-
-class _Moves:
-    """Due replies that are not sent now, gathered by where they go."""
-
-    def __init__(self, now_ms: int) -> None:
-        self._now_ms = now_ms
-        self._held: list[dict[str, Any]] = []
-        self._ended: dict[State, list[dict[str, Any]]] = {State.CANCELLED: [], State.EXPIRED: []}
-        self._later: list[dict[str, int]] = []
-
-    def add(self, reply: outbox.DueReply, due: decision.Due) -> None:
-        """Anything but SEND."""
-        if due.step is Step.LATER and due.at_ms is not None:
-            self.later(reply, due.at_ms)
-        elif due.step is Step.HOLD:
-            self._held.append({"id": reply.id, "reason": due.reason})
-        else:
-            state = State.EXPIRED if due.step is Step.EXPIRE else State.CANCELLED
-            self._ended[state].append(
-                {
-                    "id": reply.id,
-                    "person_id": reply.person_id,
-                    "window_ms": reply.window_ms,
-                    "reason": due.reason,
-                    "address_enc": None,
-                }
-            )
-
-    def later(self, reply: outbox.DueReply, at_ms: int) -> None:
-        """It stays scheduled."""
-        self._later.append({"of": reply.id, "due": at_ms})
-
-    def write(self, tx: sa.Connection) -> None:
-        """All moves, and what they count."""
-        outbox.move(tx, State.SCHEDULED, State.HELD, self._held)
-        for state, rows in self._ended.items():
-            outbox.move(tx, State.SCHEDULED, state, rows)
-        if self._later:
-            _LATER.many(tx, self._later)
-        counts: dict[str, int] = {}
-        for row in self._held:
-            name = f"held:{row['reason']}"
-            counts[name] = counts.get(name, 0) + 1
-        events.count(tx, self._now_ms, counts)
-
-
-_LATER = prepared.Prepared(
-    sa.update(tables.replies)
-    .where(tables.replies.c.id == sa.bindparam("of"))
-    .where(sa.literal_column("state") == sa.literal_column("'scheduled'"))
-    .values(due_ms=sa.bindparam("due"))
-)

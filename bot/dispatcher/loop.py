@@ -19,6 +19,7 @@ from bot.contract import bridge, clock, outcomes
 from bot.dispatcher import claim as claiming
 from bot.dispatcher import record as recording
 from bot.policy import settings
+from bot.policy.flood import snapshot
 from bot.store import database, events, vault
 
 _log = structlog.get_logger(__name__)
@@ -42,12 +43,13 @@ class Dispatcher:
         bridges: Mapping[str, bridge.Bridge],
         moment: clock.Clock,
         fed: Callable[[str], bool] = lambda _channel: True,
+        flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM,
     ) -> None:
         """Nothing is claimed yet."""
         self._store = store
         self._clock = moment
         self._bridges = bridges
-        self._plan = claiming.Plan(core=core, keys=keys, bridges=bridges, fed=fed)
+        self._plan = claiming.Plan(core=core, keys=keys, bridges=bridges, fed=fed, flood=flood)
         self._core = core
         self._woken = asyncio.Event()
 
@@ -73,9 +75,7 @@ class Dispatcher:
         waiting = set(names)
         try:
             while waiting:
-                done, waiting = await asyncio.wait(
-                    waiting, return_when=asyncio.FIRST_COMPLETED
-                )
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 await self._record([(names[task], task.result()) for task in done])
         finally:
             for task in waiting:
@@ -92,13 +92,12 @@ class Dispatcher:
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
                 return await self._bridges[claim.channel].send(claim.outbound)
-        except Exception as error:  # a bridge that raises has broken its contract: be careful
+        except Exception as error:  # noqa: BLE001 (the named edge)
+            # A bridge that raises has broken its contract: it may have gone out.
             _log.warning("send_raised", channel=claim.channel, error=type(error).__name__)
             return outcomes.Unknown(reason=type(error).__name__)
 
-    async def _record(
-        self, results: list[tuple[claiming.Claim, outcomes.Outcome | None]]
-    ) -> None:
+    async def _record(self, results: list[tuple[claiming.Claim, outcomes.Outcome | None]]) -> None:
         """Until it is written: what a provider accepted must not be forgotten."""
         while True:
             now_ms = clock.to_ms(self._clock.now())

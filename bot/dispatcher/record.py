@@ -12,7 +12,7 @@ from bot.contract import clock, outcomes
 from bot.dispatcher.claim import FOREVER, Claim
 from bot.policy import decision, settings
 from bot.policy.lifecycle import State
-from bot.store import events, tables
+from bot.store import events, people, tables
 
 Result = tuple[Claim, outcomes.Outcome | None]
 
@@ -26,14 +26,22 @@ _OPT_OUT = (
 def record(
     tx: sa.Connection, *, results: Sequence[Result], core: settings.Core, now_ms: int
 ) -> None:
-    """One transaction for all of them. None as outcome: a pause came first."""
+    """One transaction for all of them. None as outcome: a pause came first.
+
+    A reply that is not `sending` any more (its lease ran out while the database was away) was
+    made unknown by the janitor: what is certain by now settles it, the rest changes nothing.
+    """
+    states = outbox.states(tx, [claim.id for claim, _ in results])
+    late = [(c, o) for c, o in results if states.get(c.id) == State.UNKNOWN]
+    results = [(c, o) for c, o in results if states.get(c.id) == State.SENDING]
+    _late(tx, late, core, now_ms)
     accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
     rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
     unknown = [(c, o) for c, o in results if isinstance(o, outcomes.Unknown)]
     not_now = [(c, o) for c, o in results if isinstance(o, outcomes.NotNow)]
     back = [c for c, o in results if o is None]
-    _accepted(tx, accepted, core, now_ms)
-    _rejected(tx, rejected, core, now_ms)
+    _accepted(tx, State.SENDING, accepted, core, now_ms)
+    _rejected(tx, State.SENDING, rejected, core, now_ms)
     _not_now(tx, not_now, core, now_ms)
     _put_back(tx, [(c, c.due_ms, decision.Reason.PAUSED) for c in back], core, now_ms)
     _unknown(tx, unknown, now_ms)
@@ -44,8 +52,24 @@ def record(
     )
 
 
+def _late(
+    tx: sa.Connection, results: Sequence[Result], core: settings.Core, now_ms: int
+) -> None:
+    """Outcomes that come after the lease: an unknown reply is settled, never scheduled again."""
+    accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
+    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
+    unsent = [
+        (c, outcomes.Rejected(reason=decision.Reason.EXPIRED))
+        for c, o in results
+        if o is None or isinstance(o, outcomes.NotNow)
+    ]
+    _accepted(tx, State.UNKNOWN, accepted, core, now_ms)
+    _rejected(tx, State.UNKNOWN, [*rejected, *unsent], core, now_ms)
+
+
 def _accepted(
     tx: sa.Connection,
+    before: State,
     results: Sequence[tuple[Claim, outcomes.Accepted]],
     core: settings.Core,
     now_ms: int,
@@ -71,11 +95,12 @@ def _accepted(
         }
         for c, o in results
     ]
-    outbox.move(tx, State.SENDING, State.SENT, rows)
+    outbox.move(tx, before, State.SENT, rows)
 
 
 def _rejected(
     tx: sa.Connection,
+    before: State,
     results: Sequence[tuple[Claim, outcomes.Rejected]],
     core: settings.Core,
     now_ms: int,
@@ -98,8 +123,10 @@ def _rejected(
         }
         for c, o in results
     ]
-    outbox.move(tx, State.SENDING, State.FAILED, rows)
-    left = [{"of": c.person_id, "at": now_ms} for c, o in results if o.opt_out]
+    outbox.move(tx, before, State.FAILED, rows)
+    left = [
+        {"of": people.survivor(tx, c.person_id), "at": now_ms} for c, o in results if o.opt_out
+    ]
     if left:
         tx.execute(_OPT_OUT, left)
         events.append(tx, now_ms, "opt_outs", {"n": len(left)})

@@ -56,9 +56,7 @@ def take_in(
 class Inbox:
     """Implements the accepting half of contract Intake."""
 
-    def __init__(
-        self, store: database.Store, context: state.Context, moment: clock.Clock
-    ) -> None:
+    def __init__(self, store: database.Store, context: state.Context, moment: clock.Clock) -> None:
         """`moment` is the clock that stored_ms and counters go by."""
         self._store = store
         self._context = context
@@ -120,7 +118,9 @@ class Inbox:
     async def _settle(self, taken: list[_Waiting]) -> None:
         """Store together; if the batch itself is at fault, one by one, so that one fails alone."""
         outcome = await self._try(taken)
-        away = isinstance(outcome, intake.NotStoredError)
+        away = isinstance(outcome, intake.NotStoredError) and not isinstance(
+            outcome.__cause__, database.AgainstError
+        )
         if outcome is not None and not away and len(taken) > 1:
             for one in taken:
                 _tell([one], await self._try([one]))
@@ -150,7 +150,7 @@ class Inbox:
             await self._context.ids.top_up(self._store, database.TRIES * len(batch))
             await self._store.write(work)
         except database.StoreAwayError as error:
-            raise intake.NotStoredError(str(error)) from None
+            raise intake.NotStoredError(str(error)) from error
 
 
 def _tell(taken: list[_Waiting], outcome: BaseException | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bot.contract import address, messages
-from bot.inbox import state
+from bot.inbox import signals, state
 from bot.policy import decision, delay, language, lifecycle, machine, numbers, optout, texts
 from bot.policy.decision import Verdict
 
@@ -167,6 +167,8 @@ def _reply(  # noqa: PLR0917 (the fold's own state, passed on)
         "due_ms": due_ms,
         "window_ms": waiting.window_ms,
         "attempts": 0,
+        "words": signals.note(context, item, written),
+        "approved": False,
     }
     written.replies.append(waiting.row)
     person.waiting = waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
 import sqlalchemy as sa
 
 from bot.contract import clock, messages
@@ -40,9 +41,7 @@ _WAITING = prepared.Listed(
 )
 
 
-def items(
-    context: state.Context, batch: Iterable[messages.InboundMessage]
-) -> list[state.Item]:
+def items(context: state.Context, batch: Iterable[messages.InboundMessage]) -> list[state.Item]:
     """The batch in its order: by time of receipt, then by the provider's id."""
     keys = context.keys
     out = []

@@ -38,6 +38,7 @@ _SEEN = prepared.Insert(tables.seen)
 _IDENTITIES = prepared.Insert(tables.identities)
 _PERSONS = prepared.Insert(_p)
 _INBOUND = prepared.Insert(tables.inbound)
+_FLOOD = prepared.Prepared(statements.bump(tables.flood, "n"))
 _CURSOR = statements.upsert(tables.cursors).on_conflict_do_update(
     index_elements=["channel"],
     set_={"cursor": statements.upsert(tables.cursors).excluded.cursor},
@@ -65,6 +66,9 @@ def folded(
     outbox.add(tx, [{"address_enc": None, **row} for row in written.replies])
     _push(tx, changed)
     _INBOUND.many(tx, written.inbound)
+    if written.flood:
+        rows = [{"bucket_ms": b, "word": w, "n": n} for (b, w), n in sorted(written.flood.items())]
+        _FLOOD.many(tx, rows)
     events.count(tx, now_ms, written.counts)
     if written.costs:
         ledger.take_inbound(tx, written.costs, context.core.budget, now_ms)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from bot.contract import messages
 from bot.policy import settings
+from bot.policy.flood import snapshot
 from bot.store import ids, vault
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What intake is told once. `own`: our own addresses as (network, value)."""
+    """What intake is told once. `own`: our own addresses as (network, value).
+
+    `hashed`: a word as a keyed number. `flood`: what the flood's leader last saw.
+    """
 
     core: settings.Core
     keys: vault.Vault
     ids: ids.Ids
     own: frozenset[tuple[str, str]]
     countries: frozenset[str]
+    hashed: Callable[[str], int]
+    flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -72,9 +79,7 @@ class Known:
 
     def owners(self, item: Item) -> list[Person]:
         """The distinct persons behind the addresses of a message, the oldest first."""
-        found = {
-            self.by_hash[h] for hashes in item.hashes for h in hashes if h in self.by_hash
-        }
+        found = {self.by_hash[h] for hashes in item.hashes for h in hashes if h in self.by_hash}
         return sorted((self.persons[i] for i in found), key=lambda p: (p.created_ms, p.id))
 
 
@@ -87,4 +92,5 @@ class Written:
     replies: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     costs: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    flood: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
     optouts: int = 0

@@ -37,6 +37,9 @@ class Reason(enum.StrEnum):
     RELEASE = "release"
     MONEY = "money"
     QUOTA = "quota"
+    PACE = "pace"
+    NEW_TOPIC = "new_topic"
+    MODE = "mode"
     MERGED = "merged"
     TOO_DEAR = "too_dear"
     NO_ROUTE = "no_route"
@@ -121,7 +124,11 @@ class Step(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DueFacts:
-    """All that is known of a reply when it falls due. `night_ends_ms`: None outside the night."""
+    """All that is known of a reply when it falls due. `night_ends_ms`: None outside the night.
+
+    `topic`: a new topic shared by many, that he writes about too. `approved`: a moderator let
+    it go. `mode_holds`: the breaker's mode lets nothing go by itself.
+    """
 
     now_ms: int
     first_ms: int
@@ -129,6 +136,9 @@ class DueFacts:
     opted_out: bool
     blocked: bool
     night_ends_ms: int | None
+    topic: int | None = None
+    approved: bool = False
+    mode_holds: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,16 +152,26 @@ class Due:
 
 def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
     """At due time, by everything known by then. A hand reply is subject to the wish alone."""
-    if facts.opted_out:
-        return Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)
-    if facts.blocked:
-        return Due(step=Step.CANCEL, reason=Reason.BLOCKED)
-    if not facts.automatic:
-        return Due(step=Step.SEND)
-    if facts.now_ms >= expires_ms(facts.first_ms, rules):
-        return Due(step=Step.EXPIRE, reason=Reason.EXPIRED)
-    if facts.night_ends_ms is not None:
-        return Due(step=Step.LATER, reason=Reason.NIGHT, at_ms=facts.night_ends_ms)
+    for holds, due in (
+        (facts.opted_out, Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)),
+        (facts.blocked, Due(step=Step.CANCEL, reason=Reason.BLOCKED)),
+        (not facts.automatic, Due(step=Step.SEND)),
+        (
+            facts.now_ms >= expires_ms(facts.first_ms, rules),
+            Due(step=Step.EXPIRE, reason=Reason.EXPIRED),
+        ),
+        (
+            facts.topic is not None and not facts.approved,
+            Due(step=Step.HOLD, reason=Reason.NEW_TOPIC),
+        ),
+        (facts.mode_holds and not facts.approved, Due(step=Step.HOLD, reason=Reason.MODE)),
+        (
+            facts.night_ends_ms is not None,
+            Due(step=Step.LATER, reason=Reason.NIGHT, at_ms=facts.night_ends_ms),
+        ),
+    ):
+        if holds:
+            return due
     return Due(step=Step.SEND)
 
 

@@ -74,6 +74,18 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "The channel has sent as much as it may; it waits for the next period.",
             "Le canal a envoyé tout ce qu'il peut ; elle attend la période suivante.",
         ),
+        _R.PACE: (
+            "Money is spread over the day; it waits for its share.",
+            "L'argent est réparti sur la journée ; elle attend sa part.",
+        ),
+        _R.NEW_TOPIC: (
+            "Many strangers suddenly write about the same new thing; a moderator decides.",
+            "Beaucoup d'inconnus écrivent soudain sur un même sujet nouveau ; à vous de décider.",
+        ),
+        _R.MODE: (
+            "In the present mode nothing goes out by itself; a moderator decides.",
+            "Dans le mode actuel, rien ne part tout seul ; à vous de décider.",
+        ),
         _R.MERGED: (
             "Two addresses turned out to be one person, who gets one reply.",
             "Deux adresses sont la même personne, qui reçoit une seule réponse.",

@@ -64,7 +64,9 @@ class Budget:
     """`[budget]` and `[fx]`: caps bind reservations; None means no such cap (simulate only)."""
 
     currency: str = "EUR"
-    timezone: zoneinfo.ZoneInfo = zoneinfo.ZoneInfo("Europe/Paris")
+    timezone: zoneinfo.ZoneInfo = dataclasses.field(
+        default_factory=lambda: zoneinfo.ZoneInfo("Europe/Paris")
+    )
     cap_day_micros: int | None = 20 * money.MICROS
     cap_month_micros: int | None = 200 * money.MICROS
     country_cap_day_micros: Mapping[str, int] = dataclasses.field(default_factory=dict)

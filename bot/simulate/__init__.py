@@ -5,8 +5,9 @@ thrown away. Must not reach anybody, and must not decide anything itself: a simu
 of its own would prove nothing about the real ones.
 """
 
+from bot.simulate.chart import NoChartError
 from bot.simulate.report import Report
 from bot.simulate.running import run
 from bot.simulate.trace import TraceError
 
-__all__ = ["Report", "TraceError", "run"]
+__all__ = ["NoChartError", "Report", "TraceError", "run"]

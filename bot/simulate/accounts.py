@@ -19,7 +19,7 @@ from bot.contract import money
 from bot.policy import periods, settings
 from bot.policy.decision import Verdict
 from bot.policy.lifecycle import State
-from bot.simulate import report, world
+from bot.simulate import figures, world
 from bot.store import events, tables
 
 _HOUR_MS: Final = 3_600_000
@@ -95,9 +95,7 @@ def _fate(verdict: str, reason: str, state: str | None, reply_reason: str | None
     return f"{state}:{reply_reason}"
 
 
-def days(
-    books: Books, seen: Sequence[world.Seen], budget: settings.Budget
-) -> list[report.Day]:
+def days(books: Books, seen: Sequence[world.Seen], budget: settings.Budget) -> list[figures.Day]:
     """Each calendar day that saw a reply or a reservation."""
     spent: collections.Counter[str] = collections.Counter()
     replies: collections.Counter[str] = collections.Counter()
@@ -106,7 +104,7 @@ def days(
         spent[day] += one.micros
         replies[day] += 1
     return [
-        report.Day(
+        figures.Day(
             day=day,
             reserved_micros=books.reserved.get(day, 0),
             spent_micros=spent[day],
@@ -116,9 +114,7 @@ def days(
     ]
 
 
-def hours(
-    books: Books, seen: Sequence[world.Seen]
-) -> list[report.Stretch]:
+def hours(books: Books, seen: Sequence[world.Seen]) -> list[figures.Stretch]:
     """Hour by hour from the first message to the last reply."""
     replies: collections.Counter[int] = collections.Counter()
     bill: collections.Counter[int] = collections.Counter()
@@ -126,14 +122,14 @@ def hours(
         replies[periods.hour_ms(one.at_ms)] += 1
         bill[periods.hour_ms(one.at_ms)] += one.micros
     moments = books.hours.keys() | replies.keys()
-    out: list[report.Stretch] = []
+    out: list[figures.Stretch] = []
     total, mode, changes = 0, "normal", collections.deque(books.modes)
     for hour_ms in range(min(moments, default=0), max(moments, default=-1) + 1, _HOUR_MS):
         while changes and changes[0][0] < hour_ms + _HOUR_MS:
             mode = changes.popleft()[1]
         total += bill[hour_ms]
         out.append(
-            report.Stretch(
+            figures.Stretch(
                 from_ms=hour_ms,
                 messages=books.hours.get(hour_ms, 0),
                 replies=replies[hour_ms],
@@ -156,9 +152,7 @@ def twice(seen: Sequence[world.Seen], rules: settings.Reply) -> int:
     return count
 
 
-def early(
-    seen: Sequence[world.Seen], first_ms: Mapping[str, int], rules: settings.Reply
-) -> int:
+def early(seen: Sequence[world.Seen], first_ms: Mapping[str, int], rules: settings.Reply) -> int:
     """Replies before the shortest delay was over, or to somebody who never wrote."""
     return sum(
         one.to not in first_ms or one.at_ms < first_ms[one.to] + rules.delay_min_s * 1000
@@ -180,7 +174,7 @@ def on_time(seen: Sequence[world.Seen], first_ms: Mapping[str, int]) -> float | 
 def faults(
     books: Books,
     seen: Sequence[world.Seen],
-    daily: Sequence[report.Day],
+    daily: Sequence[figures.Day],
     budget: settings.Budget,
     messages: int,
 ) -> list[str]:

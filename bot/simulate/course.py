@@ -12,8 +12,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Final
 
-from bot import build, outbox
+from bot import build, janitor, outbox
 from bot.contract import messages
+from bot.flood import look
 from bot.inbox import door
 from bot.policy import periods
 from bot.policy.lifecycle import State
@@ -23,6 +24,11 @@ Progress = Callable[[int, int], None]
 
 _HOUR_MS: Final = 3_600_000
 _GOES_ON: Final = (State.HELD, State.SCHEDULED, State.SENDING)
+
+
+def _idempotent(_channel: str) -> bool:
+    """The world knows every reply by its id; a send that was cut short may be made again."""
+    return True
 
 
 class Course:
@@ -45,6 +51,7 @@ class Course:
         # No reply is due before this; the true next due time is asked when it is reached.
         self._due_ms: int | None = None
         self._tick_ms = self._next_tick()
+        self._look_ms = self._clock.now_ms + look.EVERY_S * 1000
         self.first_ms: dict[str, int] = {}
         self.written: collections.Counter[str] = collections.Counter()
 
@@ -80,7 +87,8 @@ class Course:
         return await self._rooms.store.read(outbox.counts)
 
     def _next_ms(self) -> int:
-        return self._tick_ms if self._due_ms is None else min(self._tick_ms, self._due_ms)
+        soonest = min(self._tick_ms, self._look_ms)
+        return soonest if self._due_ms is None else min(soonest, self._due_ms)
 
     async def _hand_in(self, last_ms: int, size: trace.Size) -> None:
         first_ms = int(self._batch[0].received_at.timestamp() * 1000)
@@ -100,6 +108,9 @@ class Course:
             if next_ms == self._tick_ms:
                 await self._tidy()
                 self._tick_ms = self._next_tick()
+            if next_ms == self._look_ms:
+                await self._rooms.flood.look()
+                self._look_ms += look.EVERY_S * 1000
             await self._dispatch()
         self._clock.move_to(max(until_ms, self._clock.now_ms))
 
@@ -108,7 +119,13 @@ class Course:
 
         In life it comes by four times a minute: each time there is room for fewer, soon for none.
         """
-        while (await self._rooms.janitor.step("tidy")).get("released"):
+        rooms, sent = self._rooms, -1
+        # Only while it helps: what is let go and finds no money after all would go round for ever.
+        while sent < len(self._outside.seen):
+            sent = len(self._outside.seen)
+            told = await janitor.tidy(rooms.store, rooms.core, _idempotent, self._clock.now_ms)
+            if not told["released"]:
+                return
             await self._dispatch()
 
     async def _dispatch(self) -> None:

@@ -1,122 +1,23 @@
-"""What came of a simulation, as values. `table` and `chart` show them; nothing is decided here."""
+"""A simulation's figures with the ways to show them."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich import console
 
-from bot.contract import money
+from bot.simulate import chart, figures, table
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """One calendar day of the budget's time zone. `spent`: as the outside world billed it."""
-
-    day: str
-    reserved_micros: int
-    spent_micros: int
-    replies: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """An hour of the course, for the chart. `bill_micros`: all replies so far."""
-
-    from_ms: int
-    messages: int
-    replies: int
-    bill_micros: int
-    mode: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All figures. Money in micros of `currency`; `fates`: what became of each message.
-
-    The keys of `fates` are `answered`, `opted_out`, `duplicate`, and `held:`, `pending:`,
-    `cancelled:`, `silenced:` and so on with the reason; their sum is `messages`.
-    """
-
-    trace: str
-    currency: str
-    timezone: str
-    messages: int
-    senders: int
-    replies: int
-    replies_by_route: Mapping[str, int]
-    parts: int
-    bill_micros: int
-    inbound_micros: int
-    naive_2017_micros: int
-    fates: Mapping[str, int]
-    pending_at_end: Mapping[str, int]
-    twice: int
-    early: int
-    on_time: float | None
-    cap_day_micros: int | None
-    days: Sequence[Day]
-    course: Sequence[Stretch]
-    faults: Sequence[str]
-    wall_s: float
-
-    @property
-    def messages_per_s(self) -> float:
-        """How fast it went."""
-        return self.messages / self.wall_s if self.wall_s else 0.0
-
-    @property
-    def reserved_day_max_micros(self) -> int:
-        """The most that was reserved for one calendar day."""
-        return max((day.reserved_micros for day in self.days), default=0)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; money as decimal strings."""
-        cap = self.cap_day_micros
-        return {
-            "trace": self.trace,
-            "currency": self.currency,
-            "timezone": self.timezone,
-            "messages": self.messages,
-            "senders": self.senders,
-            "replies": self.replies,
-            "replies_by_route": dict(self.replies_by_route),
-            "parts": self.parts,
-            "bill": money.plain(self.bill_micros),
-            "inbound": money.plain(self.inbound_micros),
-            "naive_2017": money.plain(self.naive_2017_micros),
-            "fates": dict(self.fates),
-            "pending_at_end": dict(self.pending_at_end),
-            "twice": self.twice,
-            "early": self.early,
-            "on_time": self.on_time,
-            "cap_day": None if cap is None else money.plain(cap),
-            "reserved_day_max": money.plain(self.reserved_day_max_micros),
-            "days": [
-                {
-                    "day": day.day,
-                    "reserved": money.plain(day.reserved_micros),
-                    "spent": money.plain(day.spent_micros),
-                    "replies": day.replies,
-                }
-                for day in self.days
-            ],
-            "faults": list(self.faults),
-            "wall_s": round(self.wall_s, 3),
-            "messages_per_s": round(self.messages_per_s, 1),
-        }
+class Report(figures.Figures):
+    """What `run` gives back; `as_json` comes with the figures."""
 
     def table(self) -> console.RenderableType:
         """For the terminal."""
-        from bot.simulate import table  # noqa: PLC0415 (it needs this module's values)
-
         return table.render(self)
 
     def chart(self, path: pathlib.Path) -> None:
         """Draw messages, replies, bill and mode over time. Raises chart.NoChartError."""
-        from bot.simulate import chart  # noqa: PLC0415 (matplotlib takes a second to import)
-
         chart.draw(self, path)

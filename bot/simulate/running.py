@@ -16,8 +16,8 @@ from typing import Final
 from bot import build, ledger
 from bot.contract import money
 from bot.policy import settings
-from bot.simulate import accounts, clock, course, report, trace, world
 from bot.policy.lifecycle import State
+from bot.simulate import accounts, clock, course, report, trace, world
 from bot.store import database, schema, vault
 
 SEED: Final = 2017

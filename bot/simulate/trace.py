@@ -18,7 +18,6 @@ import decimal
 import gzip
 import io
 import json
-import math
 import pathlib
 import zlib
 import zoneinfo
@@ -32,6 +31,8 @@ LONGEST_LINE: Final = 16 * 1024 * 1024
 # A hundred years: past it the calendar ends rather than the recording.
 _LONGEST_S: Final = 100 * 366 * 86_400
 _KEYS: Final = ("at", "id", "from", "to", "body")
+_TEXTS: Final = _KEYS[1:]
+_REMEMBERED: Final = 65_536
 
 
 class TraceError(ValueError):
@@ -122,6 +123,8 @@ class _Reader:
         self._path = path
         self._file = file
         self._number = 0
+        # Addresses that were checked already: most people write more than once.
+        self._fine: set[str] = set()
 
     def _fault(self, expected: str) -> NoReturn:
         raise TraceError(self._path, self._number, expected) from None
@@ -201,6 +204,17 @@ class _Reader:
         if type(table) is not dict:
             self._fault("expected sms_price_per_segment: an object of currency and countries")
         currency = self._text(table, "currency")
+        try:
+            money.Money(0, currency)
+        except ValueError:
+            self._fault("expected currency as three capitals, such as EUR")
+        prices = self._by_country(table, currency)
+        default = prices.pop("default", None)
+        return currency, prices, default
+
+    def _by_country(
+        self, table: Mapping[str, Any], currency: str
+    ) -> dict[str, int]:
         prices: dict[str, int] = {}
         for country, told in table.items():
             if country == "currency":
@@ -208,12 +222,11 @@ class _Reader:
             try:
                 price = money.parse(told, currency)
             except (ValueError, TypeError):
-                self._fault("expected prices as decimal amounts, the currency as three capitals")
+                self._fault("expected prices as decimal amounts of major units")
             if price.micros < 0:
                 self._fault("expected prices of zero or more")
             prices[country] = price.micros
-        default = prices.pop("default", None)
-        return currency, prices, default
+        return prices
 
     def raw(self, world: World) -> Iterator[tuple[int, dict[str, Any]]]:
         """The messages' time in milliseconds and their line, checked."""
@@ -232,12 +245,17 @@ class _Reader:
             if key not in found:
                 self._fault(f"expected the keys {', '.join(_KEYS)}; {key} is missing")
         at = found["at"]
-        if type(at) not in (int, float) or not math.isfinite(at) or not 0 <= at <= _LONGEST_S:
+        # The comparisons are false for a NaN too.
+        if type(at) not in (int, float) or not 0 <= at <= _LONGEST_S:
             self._fault("expected at: seconds from the start, a number of zero or more")
-        for key in _KEYS[1:]:
+        for key in _TEXTS:
             if type(found[key]) is not str:
                 self._fault(f"expected {key} as text")
         if not 0 < len(found["id"]) <= messages.MAX_ID_CHARACTERS:
             self._fault(f"expected id: 1 to {messages.MAX_ID_CHARACTERS} characters")
-        self._address(found["from"])
-        self._address(found["to"])
+        for key in ("from", "to"):
+            if found[key] not in self._fine:
+                self._address(found[key])
+                if len(self._fine) == _REMEMBERED:
+                    self._fine.clear()
+                self._fine.add(found[key])

@@ -29,11 +29,24 @@ Work = Callable[[sa.Connection], T]
 TRIES: Final = 4
 _BUSY_MS: Final = 2_000
 # The work's own fault, not the database's: it would fail the same way for ever.
-_FAULTS: Final = (exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+_FAULTS: Final = (
+    exc.ProgrammingError,
+    exc.DataError,
+    exc.NotSupportedError,
+    # The same from the driver itself, which prepared statements (and BEGIN) speak to.
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+    sqlite3.InterfaceError,
+)
 
 
 class StoreAwayError(Exception):
     """The database is away, locked, read-only or full: nothing was stored."""
+
+
+class AgainstError(StoreAwayError):
+    """The work met the same conflict each time: its own rows are at fault, or out of date."""
 
 
 class ConflictError(Exception):
@@ -121,7 +134,7 @@ class Store:
 
         Raises StoreAwayError (nothing was stored) and whatever `work` raises (rolled back).
         """
-        if self._thread is None:
+        if self._thread is None or self._writer is None:
             return self._write(work)
         loop = asyncio.get_running_loop()
         # Shielded: a cancelled caller must not leave a transaction whose end nobody knows.
@@ -134,20 +147,21 @@ class Store:
             try:
                 with self._writer.begin():
                     return work(self._writer)
-            # The driver's own errors come from prepared statements.
             except (exc.IntegrityError, sqlite3.IntegrityError, ConflictError) as error:
                 if attempt == TRIES - 1:
-                    raise StoreAwayError(f"conflict: {type(error).__name__}") from None
+                    raise AgainstError(f"conflict: {type(error).__name__}") from None
             except _FAULTS:
                 raise
             except (exc.InterfaceError, exc.DatabaseError) as error:
                 raise StoreAwayError(_plain(error)) from None
+            except sqlite3.DatabaseError as error:
+                raise StoreAwayError(f"{type(error).__name__}: {error}") from None
         raise AssertionError("unreachable")
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a reader that never waits for the writer. Raises StoreAwayError."""
         if self._readers is None:
-            return self._write(work)
+            return self._read(work)
         try:
             async with self._readers.connect() as connection:
                 return await connection.run_sync(work)
@@ -155,6 +169,17 @@ class Store:
             raise
         except (exc.InterfaceError, exc.DatabaseError) as error:
             raise StoreAwayError(_plain(error)) from None
+
+    def _read(self, work: Work[T]) -> T:
+        """In memory there is one connection and nobody beside it: nothing to begin or commit."""
+        if self._writer is None:
+            raise StoreAwayError("the database is not open")
+        try:
+            return work(self._writer)
+        finally:
+            # Statements that SQLAlchemy ran itself began a transaction.
+            if self._writer.in_transaction():
+                self._writer.rollback()
 
     async def checkpoint(self) -> None:
         """Move the write-ahead log into the file, without blocking writers or readers."""

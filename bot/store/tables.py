@@ -110,6 +110,10 @@ replies = sa.Table(
     sa.Column("reserved_micros", _Big),
     sa.Column("price_micros", _Big),
     sa.Column("period", sa.Text),
+    sa.Column("words", sa.LargeBinary),
+    sa.Column("topic", _Big),
+    sa.Column("approved", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("quoted_micros", _Big),
 )
 # The states are literals: a bound parameter would miss a partial index (SPEED.md).
 _SCHEDULED = sa.text("state = 'scheduled'")
@@ -174,6 +178,16 @@ counters = sa.Table(
     sa.Column("hour_ms", _Big, primary_key=True, autoincrement=False),
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("n", _Big, nullable=False),
+)
+
+# New senders by quarter of an hour and keyed word; words 0 and -1 count senders (bot.flood).
+flood = sa.Table(
+    "flood",
+    metadata,
+    sa.Column("bucket_ms", _Big, primary_key=True, autoincrement=False),
+    sa.Column("word", _Big, primary_key=True, autoincrement=False),
+    sa.Column("n", _Big, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 events = sa.Table(

@@ -94,7 +94,9 @@ async def rooms(
     )
 
 
-def message(number: int, *, text: str = "salut", at: dt.datetime = START, **more: object) -> messages.InboundMessage:
+def message(
+    number: int, *, text: str = "salut", at: dt.datetime = START, **more: object
+) -> messages.InboundMessage:
     """An SMS of the fictional phone `number` (0 to 9999)."""
     values: dict[str, object] = {
         "channel": "sms",

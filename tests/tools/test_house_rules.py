@@ -71,7 +71,7 @@ def test_a_broad_except_stands_at_two_edges_only(clause: str) -> None:
     assert rules("bot/inbox.py", text) == ["broad except away from its edge"]
     assert rules("bridges/signal/bridge.py", text) == ["broad except away from its edge"]
     assert rules("bot/supervisor.py", text) == []
-    assert rules("bot/dispatcher.py", text) == []
+    assert rules("bot/dispatcher/loop.py", text) == []
 
 
 def test_a_narrow_except_is_fine() -> None:

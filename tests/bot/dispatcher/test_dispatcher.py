@@ -8,6 +8,7 @@ import pytest
 
 from bot import build, ledger, outbox
 from bot.contract import clock, messages, money, outcomes
+from bot.janitor import stuck
 from bot.policy import settings
 from bot.policy.lifecycle import State
 from bot.store import database, events
@@ -26,6 +27,7 @@ async def lapse(rooms: build.Rooms, hours: float) -> None:
     assert isinstance(moment, fake.Clock)
     for _ in range(int(hours * 4)):
         await moment.advance(900)
+        await rooms.flood.look()
         while await rooms.dispatcher.step():
             pass
 
@@ -147,25 +149,32 @@ async def test_a_stopped_channel_is_not_fed_and_says_so() -> None:
 
 
 @pytest.mark.case("C06")
-async def test_the_day_cap_holds_what_it_cannot_pay() -> None:
+async def test_the_day_cap_holds_what_it_cannot_pay_and_lets_it_go_later() -> None:
     world = fake.World()
     rooms = await fake.rooms(world, core=core(cap_day_micros=10 * fake.PRICE))
     await rooms.intake.accept([fake.message(n) for n in range(30)])
     await lapse(rooms, 3)
-    assert len(world.sent) == 10
-    assert await states(rooms) == {"held": 20, "sent": 10}
-    assert await used(rooms) == 10 * fake.PRICE
+    soon = len(world.sent)
+    assert 4 <= soon < 10
+    await lapse(rooms, 9.75)
+    assert soon < len(world.sent) <= 10
+    assert await used(rooms) == len(world.sent) * fake.PRICE
+    assert await states(rooms) == {"held": 30 - len(world.sent), "sent": len(world.sent)}
+    await lapse(rooms, 12)
+    assert len(world.sent) > 10
+    assert await used(rooms) <= 10 * fake.PRICE
+    assert await used(rooms, "day:2026-11-23") <= 10 * fake.PRICE
 
 
 @pytest.mark.case("C06")
 async def test_a_late_price_above_its_reservation_comes_off_the_next_day() -> None:
     world = fake.World()
-    world.outcome = lambda _: outcomes.Accepted(provider_id="p", price=money.Money(200_000, "EUR"))
-    rooms = await fake.rooms(world, core=core(cap_day_micros=fake.PRICE))
+    world.outcome = lambda _: outcomes.Accepted(provider_id="p", price=money.Money(400_000, "EUR"))
+    rooms = await fake.rooms(world, core=core(cap_day_micros=3 * fake.PRICE))
     await rooms.intake.accept([fake.message(1)])
     await lapse(rooms, 2)
-    assert await used(rooms) == fake.PRICE
-    assert await used(rooms, "day:2026-11-23") == 120_000
+    assert await used(rooms) == 3 * fake.PRICE
+    assert await used(rooms, "day:2026-11-23") == 160_000
 
 
 @pytest.mark.case("C21")
@@ -291,3 +300,38 @@ async def test_a_claim_of_a_dead_process_is_not_taken_again() -> None:
     await lapse(rooms, 5)
     assert world.sent == []
     assert await states(rooms) == {State.SENDING.value: 1}
+
+
+@pytest.mark.case("C03")
+@pytest.mark.parametrize(
+    ("outcome", "after", "money_kept"),
+    [
+        (None, "sent", fake.PRICE),
+        (outcomes.Rejected(reason="landline"), "failed", 0),
+        (outcomes.NotNow(reason="429", retry_at=fake.START), "failed", 0),
+        (outcomes.Unknown(reason="timeout"), "unknown", fake.PRICE),
+    ],
+)
+async def test_an_outcome_that_comes_after_the_lease_settles_the_unknown_reply(
+    outcome: outcomes.Outcome | None, after: str, money_kept: int
+) -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+
+    def lease_ends(_: messages.OutboundReply) -> outcomes.Outcome | None:
+        late_ms = clock.to_ms(moment.now()) + 600_000
+        rooms.store._write(
+            lambda tx: stuck.leases(tx, rooms.core, lambda _: False, late_ms)
+        )
+        return outcome
+
+    world.outcome = lease_ends
+    await rooms.dispatcher.step()
+    assert await states(rooms) == {after: 1}
+    assert await used(rooms) == money_kept
+    await lapse(rooms, 5)
+    assert await states(rooms) == {after: 1}

@@ -76,7 +76,7 @@ def test_a_wish_wins_and_a_reply_needs_every_guard(facts: decision.Facts) -> Non
         assert decided.due_ms is None
         return
     assert facts.wish is None
-    assert not (facts.machine or facts.opted_out or facts.blocked or facts.pending)
+    assert not any((facts.machine, facts.opted_out, facts.blocked, facts.pending))
     assert facts.ineligible is None
     assert facts.kind is not messages.Kind.CALL
     assert facts.blocked_until_ms <= facts.at_ms
@@ -112,6 +112,12 @@ DUE = decision.DueFacts(
         ({"night_ends_ms": NOW_MS + 9}, Step.LATER, Reason.NIGHT),
         ({"night_ends_ms": NOW_MS + 9, "automatic": False}, Step.SEND, ""),
         ({"opted_out": True, "automatic": False}, Step.CANCEL, Reason.OPTED_OUT),
+        ({"topic": 7}, Step.HOLD, Reason.NEW_TOPIC),
+        ({"topic": 7, "approved": True}, Step.SEND, ""),
+        ({"topic": 7, "opted_out": True, "approved": True}, Step.CANCEL, Reason.OPTED_OUT),
+        ({"mode_holds": True}, Step.HOLD, Reason.MODE),
+        ({"mode_holds": True, "approved": True}, Step.SEND, ""),
+        ({"mode_holds": True, "automatic": False}, Step.SEND, ""),
     ],
 )
 def test_due_replies_are_decided_again(change: dict[str, object], step: Step, reason: str) -> None:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _counters()
     _cursors()
     _events()
+    _flood()
     _identities()
     _inbound()
     _meta()
@@ -34,6 +35,7 @@ def upgrade() -> None:
     _postings()
     _receipts()
     _replies()
+    _replies_indexes()
     _seen()
     _sequences()
     _storage()
@@ -85,6 +87,17 @@ def _events() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+    )
+
+
+def _flood() -> None:
+    op.create_table(
+        "flood",
+        sa.Column("bucket_ms", _BIG, autoincrement=False, nullable=False),
+        sa.Column("word", _BIG, autoincrement=False, nullable=False),
+        sa.Column("n", _BIG, nullable=False),
+        sa.PrimaryKeyConstraint("bucket_ms", "word", name=op.f("pk_flood")),
+        sqlite_with_rowid=False,
     )
 
 
@@ -217,8 +230,15 @@ def _replies() -> None:
         sa.Column("reserved_micros", _BIG, nullable=True),
         sa.Column("price_micros", _BIG, nullable=True),
         sa.Column("period", sa.Text(), nullable=True),
+        sa.Column("words", sa.LargeBinary(), nullable=True),
+        sa.Column("topic", _BIG, nullable=True),
+        sa.Column("approved", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("quoted_micros", _BIG, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_replies")),
     )
+
+
+def _replies_indexes() -> None:
     op.create_index(
         "replies_due",
         "replies",

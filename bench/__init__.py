@@ -1,0 +1,1 @@
+"""Speed, measured on this machine: `python -m bench` or `make bench`. Ratios before figures."""

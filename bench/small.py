@@ -1,0 +1,54 @@
+"""Small things that stand in every message's way: counting parts, deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench import measure
+from bot.contract import messages, segments
+from bot.policy import decision, settings, texts
+
+TEXT = texts.text("fr")
+RULES = settings.Reply()
+
+
+def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
+    """Microseconds of one call, beside the same number of calls that encode the text."""
+    times = 2_000 if quick else 50_000
+
+    def encode() -> None:
+        for _ in range(times):
+            TEXT.encode()
+
+    def count() -> None:
+        for _ in range(times):
+            segments.count(TEXT)
+
+    def decide() -> None:
+        for i in range(times):
+            decision.decide(_facts(i), RULES)
+
+    for name, work in (("segments of a reply", count), ("decision alone", decide)):
+        ours_s, plain_s = measure.in_turns(work, encode, quick=quick)
+        yield measure.Result(
+            name=name,
+            figure=f"{ours_s / times * 1e6:.2f} µs",
+            ratio=ours_s / plain_s,
+            reference="str.encode of the reply",
+            detail={"us": ours_s / times * 1e6, "reference_us": plain_s / times * 1e6},
+        )
+
+
+def _facts(i: int) -> decision.Facts:
+    return decision.Facts(
+        at_ms=1_509_084_000_000 + i,
+        kind=messages.Kind.TEXT,
+        wish=None,
+        machine=False,
+        ineligible=None,
+        opted_out=False,
+        blocked=False,
+        blocked_until_ms=0,
+        pending=False,
+        draw=0.5,
+    )

@@ -1,0 +1,94 @@
+"""Due replies that are not sent now, gathered by where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import outbox
+from bot.policy import decision, settings
+from bot.policy.decision import Step
+from bot.policy.lifecycle import State
+from bot.store import events, prepared, tables
+
+_LATER = prepared.Prepared(
+    sa.update(tables.replies)
+    .where(tables.replies.c.id == sa.bindparam("of"))
+    .where(sa.literal_column("state") == sa.literal_column("'scheduled'"))
+    .values(due_ms=sa.bindparam("due"))
+)
+
+
+class Pace:
+    """Parts a second of each channel within one round: the k-th too many waits k / rate."""
+
+    def __init__(self, quotas: Mapping[str, settings.Quota]) -> None:
+        self._quotas = quotas
+        self._parts: dict[str, int] = {}
+
+    def wait_ms(self, channel: str, parts: int) -> int:
+        """0 if these parts may be handed over now."""
+        quota = self._quotas.get(channel)
+        if quota is None or quota.parts_per_second is None:
+            return 0
+        before = self._parts.get(channel, 0)
+        self._parts[channel] = before + parts
+        return int(before / quota.parts_per_second * 1000)
+
+
+class Moves:
+    """Due replies that are not sent now, gathered by where they go."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._held: list[dict[str, Any]] = []
+        self._ended: dict[State, list[dict[str, Any]]] = {State.CANCELLED: [], State.EXPIRED: []}
+        self._later: list[dict[str, int]] = []
+
+    def add(self, reply: outbox.DueReply, due: decision.Due) -> None:
+        """LATER, CANCEL or EXPIRE."""
+        if due.step is Step.LATER and due.at_ms is not None:
+            self.later(reply, due.at_ms)
+        else:
+            state = State.EXPIRED if due.step is Step.EXPIRE else State.CANCELLED
+            self._ended[state].append(
+                {
+                    "id": reply.id,
+                    "person_id": reply.person_id,
+                    "window_ms": reply.window_ms,
+                    "reason": due.reason,
+                    "address_enc": None,
+                }
+            )
+
+    def hold(
+        self,
+        reply: outbox.DueReply,
+        reason: str,
+        *,
+        topic: int | None = None,
+        quoted_micros: int | None = None,
+    ) -> None:
+        """It waits for money, its turn, or a moderator; `topic`: the cluster it belongs to."""
+        self._held.append(
+            {"id": reply.id, "reason": reason, "topic": topic, "quoted_micros": quoted_micros}
+        )
+
+    def later(self, reply: outbox.DueReply, at_ms: int) -> None:
+        """It stays scheduled."""
+        self._later.append({"of": reply.id, "due": at_ms})
+
+    def write(self, tx: sa.Connection) -> None:
+        """All moves, and what they count."""
+        outbox.move(tx, State.SCHEDULED, State.HELD, self._held)
+        for state, rows in self._ended.items():
+            outbox.move(tx, State.SCHEDULED, state, rows)
+        if self._later:
+            _LATER.many(tx, self._later)
+        counts: dict[str, int] = {}
+        for row in self._held:
+            name = f"held:{row['reason']}"
+            counts[name] = counts.get(name, 0) + 1
+        events.count(tx, self._now_ms, counts)

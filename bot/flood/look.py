@@ -1,0 +1,213 @@
+"""One look of the leader, every few minutes: topics, surges, mode, and who may go now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot import ledger, outbox
+from bot.contract import clock
+from bot.flood import memory, rows
+from bot.policy import decision, periods, settings
+from bot.policy.flood import breaker, pacing, snapshot, topics
+from bot.policy.lifecycle import State
+from bot.store import database, events
+
+EVERY_S: Final = 300
+_RECENT_MS: Final = 2 * 3_600_000
+_SURGES_KEPT_MS: Final = 36 * 3_600_000
+_HOUR_MS: Final = 3_600_000
+_RELEASE: Final = 500
+# He is answered on time if he leaves within this of falling due; later ones come after.
+_ON_TIME_MS: Final = 3_000_000
+_SHORTEST_SHARE: Final = 1 / 12
+
+
+class Flood:
+    """The leader. `snapshot` is what intake and dispatch go by."""
+
+    def __init__(self, store: database.Store, core: settings.Core, moment: clock.Clock) -> None:
+        """Calm until the first look."""
+        self._store = store
+        self._core = core
+        self._clock = moment
+        self._memory: memory.Memory | None = None
+        self._closed: dict[int, memory.Bucket] = {}
+        self._since_ms = snapshot.bucket_ms(clock.to_ms(moment.now())) + snapshot.BUCKET_MS
+        self.snapshot = snapshot.CALM
+
+    async def look(self) -> Mapping[str, int]:
+        """One round, one transaction. Raises StoreAwayError."""
+        now_ms = clock.to_ms(self._clock.now())
+        known, self._memory = self._memory, None
+
+        def work(tx: sa.Connection) -> tuple[memory.Memory, Mapping[str, int]]:
+            # After a failure the memory is read again: what was half done here is forgotten.
+            taken = known if known is not None else rows.load(tx)
+            return taken, self._look(tx, taken, now_ms)
+
+        seen, counts = await self._store.write(work)
+        self._memory = seen
+        self.snapshot = snapshot.Snapshot(
+            at_ms=now_ms,
+            mode=seen.setting.mode,
+            flagged=dict(seen.flagged),
+            surges=frozenset(seen.surges),
+            usual=self._usual(seen),
+        )
+        return counts
+
+    def _look(self, tx: sa.Connection, known: memory.Memory, now_ms: int) -> Mapping[str, int]:
+        before = known.mark()
+        oldest_ms = snapshot.bucket_ms(now_ms) - _RECENT_MS
+        buckets = self._buckets(tx, min(oldest_ms, known.learned_ms or oldest_ms), now_ms)
+        recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
+        seen = _sum(recent)
+        flagged = topics.flag(seen, known.usual(), known.flagged, now_ms)
+        fresh = len(flagged.keys() - known.flagged.keys())
+        known.flagged = flagged
+        self._surges(known, recent, now_ms)
+        self._learn(known, buckets, oldest_ms, now_ms)
+        self._turn(tx, known, recent, now_ms)
+        if fresh:
+            events.append(tx, now_ms, "new_topic", {"words": fresh})
+        rows.forget(tx, oldest_ms - snapshot.BUCKET_MS)
+        if known.mark() != before:
+            rows.keep(tx, known)
+        return {"topics": len(flagged), "new": fresh, "released": self._release(tx, known, now_ms)}
+
+    def _buckets(self, tx: sa.Connection, oldest_ms: int, now_ms: int) -> dict[int, memory.Bucket]:
+        """Closed buckets from memory, the last two and unknown ones from the rows."""
+        open_ms = snapshot.bucket_ms(now_ms) - snapshot.BUCKET_MS
+        since_ms = open_ms if self._closed else oldest_ms
+        self._closed |= rows.buckets(tx, since_ms)
+        self._closed = {s: b for s, b in self._closed.items() if s >= oldest_ms}
+        return dict(self._closed)
+
+    def _usual(self, known: memory.Memory) -> tuple[float, ...] | None:
+        today = periods.day(clock.to_ms(self._clock.now()), self._core.budget.timezone)
+        days = [hours for day, hours in sorted(known.days.items()) if day != today]
+        now = pacing.usual_by_hour(days)
+        if now is None or known.anchor is None:
+            return now
+        # Within a tenth of what it was a week ago, however long somebody teaches it.
+        most = 1 + memory.WEEKLY
+        return tuple(min(n, max(a * most, 1.0)) for n, a in zip(now, known.anchor, strict=True))
+
+    def _surges(
+        self, known: memory.Memory, recent: Mapping[int, memory.Bucket], now_ms: int
+    ) -> None:
+        usual = self._usual(known)
+        for start_ms, bucket in recent.items():
+            span_ms = min(snapshot.BUCKET_MS, max(now_ms - start_ms, 1))
+            share = max(span_ms / _HOUR_MS, _SHORTEST_SHARE)
+            hour = self._local(start_ms).hour
+            if breaker.surging(bucket.senders, bucket.topical, usual, hour, share):
+                known.surges.add(start_ms)
+        known.surges = {s for s in known.surges if now_ms - s < _SURGES_KEPT_MS}
+
+    def _learn(
+        self,
+        known: memory.Memory,
+        buckets: Mapping[int, memory.Bucket],
+        oldest_ms: int,
+        now_ms: int,
+    ) -> None:
+        """Buckets that left the last two hours, if they were calm."""
+        # A quarter without anybody is a calm one, but not while nobody was looking.
+        first_ms = max(known.learned_ms, self._since_ms)
+        quiet = range(first_ms, oldest_ms, snapshot.BUCKET_MS)
+        for start_ms in sorted({*buckets, *quiet}):
+            if not known.learned_ms <= start_ms < oldest_ms:
+                continue
+            bucket = buckets.get(start_ms, memory.Bucket())
+            local = self._local(start_ms)
+            calm = start_ms not in known.surges
+            if calm:
+                known.saw_hour(
+                    local.date().isoformat(), local.hour, bucket.senders - bucket.topical
+                )
+            if calm and bucket.topical <= breaker.TOPICAL * bucket.senders:
+                known.learn(bucket, now_ms)
+        known.learned_ms = max(known.learned_ms, oldest_ms)
+        if known.week_ms == now_ms or known.anchor is None:
+            full = len(known.days) > memory.DAYS
+            known.anchor = self._usual(known) if full else None
+
+    def _turn(
+        self,
+        tx: sa.Connection,
+        known: memory.Memory,
+        recent: Mapping[int, memory.Bucket],
+        now_ms: int,
+    ) -> None:
+        last = [b for s, b in recent.items() if s > now_ms - _HOUR_MS - snapshot.BUCKET_MS]
+        cap = self._core.budget.cap_day_micros
+        used = ledger.used(tx, self._day_scope(now_ms)) if cap else 0
+        sight = breaker.Sight(
+            now_ms=now_ms,
+            senders=sum(b.senders for b in last),
+            topical=sum(b.topical for b in last),
+            surging=snapshot.bucket_ms(now_ms) in known.surges,
+            spent=used / cap if cap else None,
+        )
+        after = breaker.turn(known.setting, sight)
+        if after.mode is not known.setting.mode:
+            events.append(tx, now_ms, "mode", {"mode": after.mode, "reason": after.reason})
+        known.setting = after
+
+    def _release(self, tx: sa.Connection, known: memory.Memory, now_ms: int) -> int:
+        """Let go what waits for its turn, as far as the day's money allows by now."""
+        cap = self._core.budget.cap_day_micros
+        local = self._local(now_ms)
+        waiting = rows.waiting(tx, now_ms - _ON_TIME_MS, _RELEASE)
+        if len(waiting) < _RELEASE:
+            # Nobody else can be on time; those who are late anyway come last.
+            ids = {row["id"] for row in waiting}
+            late = rows.waiting(tx, 0, _RELEASE)
+            waiting += [row for row in late if row["id"] not in ids]
+        if not waiting:
+            return 0
+        used = ledger.used(tx, self._day_scope(now_ms))
+        chosen = []
+        for keep, doubtful in ((pacing.CREDIBLE, False), (pacing.DOUBTFUL, True)):
+            for row in waiting:
+                if (snapshot.bucket_ms(row["first_ms"]) in known.surges) is not doubtful:
+                    continue
+                price = row["quoted_micros"] or 0
+                left = (
+                    price
+                    if cap is None
+                    else pacing.allowance(
+                        cap_micros=cap,
+                        used_micros=used,
+                        usual=self._usual(known),
+                        hour=local.hour,
+                        share_left=1 - local.minute / 60,
+                        price_micros=price,
+                        keep=keep,
+                    )
+                )
+                if price > left:
+                    break
+                used += price
+                chosen.append({"id": row["id"], "due_ms": now_ms, "reason": decision.Reason.PACE})
+        outbox.move(tx, State.HELD, State.SCHEDULED, chosen)
+        return len(chosen)
+
+    def _day_scope(self, now_ms: int) -> str:
+        return f"day:{periods.day(now_ms, self._core.budget.timezone)}"
+
+    def _local(self, moment_ms: int) -> dt.datetime:
+        return dt.datetime.fromtimestamp(moment_ms / 1000, self._core.budget.timezone)
+
+
+def _sum(recent: Mapping[int, memory.Bucket]) -> topics.Counts:
+    words: Counter[int] = Counter()
+    for bucket in recent.values():
+        words.update(bucket.words)
+    return topics.Counts(sum(b.senders for b in recent.values()), words)

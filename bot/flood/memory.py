@@ -1,0 +1,99 @@
+"""What the leader knows, kept over a restart as one text in the store (C20)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Final
+
+from bot.policy.flood import breaker, topics
+from bot.policy.flood.snapshot import Mode
+
+# So many words are usual at the most; the rarest go first.
+WORDS: Final = 20_000
+DAYS: Final = 7
+WEEK_MS: Final = 7 * 86_400_000
+# What is usual moves at most so much a week once a week is known (C47).
+WEEKLY: Final = 0.1
+
+
+@dataclasses.dataclass(slots=True)
+class Bucket:
+    """A quarter of an hour: new senders, those of them on a known topic, senders by word."""
+
+    senders: int = 0
+    topical: int = 0
+    words: dict[int, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(slots=True)
+class Memory:
+    """Everything but the last two hours' counts, which are rows of their own."""
+
+    usual_senders: float = 0.0
+    usual_words: dict[int, float] = dataclasses.field(default_factory=dict)
+    week_ms: int = 0
+    week_senders: float = 0.0
+    flagged: dict[int, int] = dataclasses.field(default_factory=dict)
+    surges: set[int] = dataclasses.field(default_factory=set)
+    days: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)
+    anchor: tuple[float, ...] | None = None
+    learned_ms: int = 0
+    setting: breaker.Setting = dataclasses.field(default_factory=breaker.Setting)
+
+    def usual(self) -> topics.Counts:
+        """As policy takes it."""
+        return topics.Counts(self.usual_senders, self.usual_words)
+
+    def learn(self, bucket: Bucket, now_ms: int) -> None:
+        """Take a calm bucket into what is usual, within the week's bound; topics never."""
+        if self.week_ms == 0:
+            self.week_ms = now_ms
+        if now_ms - self.week_ms >= WEEK_MS:
+            self.week_ms, self.week_senders = now_ms, self.usual_senders
+        if self.week_senders and self.usual_senders >= self.week_senders * (1 + WEEKLY):
+            return
+        self.usual_senders += bucket.senders
+        for word, n in bucket.words.items():
+            if word not in self.flagged:
+                self.usual_words[word] = self.usual_words.get(word, 0.0) + n
+        if len(self.usual_words) > WORDS:
+            common = sorted(self.usual_words.items(), key=lambda item: -item[1])
+            self.usual_words = dict(common[: WORDS // 2])
+
+    def saw_hour(self, day: str, hour: int, senders: float) -> None:
+        """Add calm new senders of a local hour; the oldest days go."""
+        seen = self.days.setdefault(day, {})
+        seen[hour] = seen.get(hour, 0.0) + senders
+        for old in sorted(self.days)[: -(DAYS + 1)]:
+            del self.days[old]
+
+    def mark(self) -> tuple[object, ...]:
+        """Differs when there is something new to keep."""
+        return (self.learned_ms, len(self.flagged), len(self.surges), self.setting.mode)
+
+    def text(self) -> str:
+        """For the store."""
+        plain = dataclasses.asdict(self)
+        plain["surges"] = sorted(self.surges)
+        return json.dumps(plain)
+
+
+def read(text: str | None) -> Memory:
+    """Back from the store; a fresh memory if there is none yet."""
+    if text is None:
+        return Memory()
+    plain: dict[str, Any] = json.loads(text)
+    setting = plain["setting"] | {"mode": Mode(plain["setting"]["mode"])}
+    return Memory(
+        usual_senders=plain["usual_senders"],
+        usual_words={int(k): v for k, v in plain["usual_words"].items()},
+        week_ms=plain["week_ms"],
+        week_senders=plain["week_senders"],
+        flagged={int(k): v for k, v in plain["flagged"].items()},
+        surges=set(plain["surges"]),
+        days={d: {int(h): n for h, n in hours.items()} for d, hours in plain["days"].items()},
+        anchor=tuple(plain["anchor"]) if plain["anchor"] else None,
+        learned_ms=plain["learned_ms"],
+        setting=breaker.Setting(**setting),
+    )

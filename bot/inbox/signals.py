@@ -1,0 +1,43 @@
+"""What a first contact adds to the flood's counts: keyed words, never the text.
+
+Only somebody who is to get a reply counts, and once, so that no number of messages from one
+sender makes a topic and nobody who is not answered anyway can make a crowd.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Final
+
+from bot.inbox import state
+from bot.policy.flood import snapshot, topics, words
+from bot.store import vault
+
+# Words are positive; these two count senders (bot.flood reads them).
+SENDERS: Final = 0
+TOPICAL: Final = -1
+_HASH_BYTES: Final = 7
+
+
+def hasher(keys: vault.Vault) -> Callable[[str], int]:
+    """Word -> a number above zero under the newest key; common words are remembered."""
+
+    @functools.lru_cache(16_384)
+    def hashed(word: str) -> int:
+        return int.from_bytes(keys.hash("word", word)[:_HASH_BYTES], "big") + 1
+
+    return hashed
+
+
+def note(context: state.Context, item: state.Item, written: state.Written) -> bytes:
+    """Count a first contact; returns its words as the reply's row keeps them."""
+    hashed = tuple(map(context.hashed, words.of(item.message.text)))
+    start_ms = snapshot.bucket_ms(item.at_ms)
+    counts = written.flood
+    for word in (SENDERS, *hashed):
+        counts[start_ms, word] = counts.get((start_ms, word), 0) + 1
+    flagged = context.flood().flagged
+    if flagged and topics.of(hashed, flagged) is not None:
+        counts[start_ms, TOPICAL] = counts.get((start_ms, TOPICAL), 0) + 1
+    return words.pack(hashed)

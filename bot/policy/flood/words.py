@@ -1,0 +1,70 @@
+"""What a text says, as a few words that can be counted: same or nearly the same words match.
+
+Digits are folded away (a flood numbers its messages to look different), so are accents, case and
+stretched letters. The whole text counts as one more word, so that common words in one fixed
+order are noticed too.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import struct
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+MOST: Final = 12
+_READ: Final = 400
+_LONGEST: Final = 24
+_WORD = re.compile(r"[^\W\d_]+|[\d][\d.,:/h-]*[^\W\d_€$£%]*[€$£%]?|[^\w\s]")
+_NUMBER = re.compile(r"\d[\d.,:/-]*")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+
+
+def of(text: str) -> tuple[str, ...]:
+    """The distinct words of a text in order, at most MOST, the whole text's own word last."""
+    plain = _plain(text[:_READ])
+    found: dict[str, None] = {}
+    for match in _WORD.finditer(plain):
+        word = _shape(match.group())
+        if word:
+            found[word] = None
+        if len(found) == MOST - 1:
+            break
+    # Punctuation says something only where there is nothing else ("?", an emoji by itself).
+    words = tuple(w for w in found if w.isalnum() or len(w) > 1) or tuple(found)
+    return (*words, "=" + " ".join(words)) if len(words) > 1 else words
+
+
+def _plain(text: str) -> str:
+    folded = text.casefold()
+    if not folded.isascii():
+        folded = "".join(_bare(c) for c in unicodedata.normalize("NFKC", folded))
+    return _STRETCHED.sub(r"\1", folded)
+
+
+@functools.lru_cache(4_096)
+def _bare(character: str) -> str:
+    """A letter without its accent; joiners and variation selectors vanish."""
+    if unicodedata.category(character) in {"Mn", "Cf"}:
+        return ""
+    return unicodedata.normalize("NFD", character)[0]
+
+
+def _shape(word: str) -> str:
+    """A number's shape without its digits, nothing for a bare number; else the word."""
+    if word[0].isdigit():
+        shape = _NUMBER.sub("#", word)
+        return shape[:_LONGEST] if shape != "#" else ""
+    return word[:_LONGEST]
+
+
+def pack(hashes: Sequence[int]) -> bytes:
+    """Keyed words as stored with a reply: eight bytes each."""
+    return struct.pack(f"<{len(hashes)}q", *hashes)
+
+
+def unpack(packed: bytes | None) -> tuple[int, ...]:
+    """What `pack` stored; nothing for an empty message."""
+    return struct.unpack(f"<{len(packed) // 8}q", packed) if packed else ()

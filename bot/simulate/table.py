@@ -1,0 +1,104 @@
+"""A report as tables for the terminal: people first, then the bill, then what was not answered."""
+
+from __future__ import annotations
+
+from rich import box, console, markup
+from rich import table as tables
+
+from bot.contract import money
+from bot.simulate import figures
+
+_HEADS = {
+    "answered": "answered",
+    "pending": "waiting to be answered",
+    "held": "held",
+    "silenced": "not answered",
+    "cancelled": "reply cancelled",
+    "expired": "reply expired",
+    "failed": "reply failed",
+    "unknown": "reply unknown",
+    "sending": "being sent",
+    "opted_out": "asked to hear no more",
+    "duplicate": "seen before",
+}
+# Reasons that read oddly beside the heads; the others speak for themselves.
+_REASONS = {"pending": "a reply is on its way", "answered": "had a reply already"}
+
+
+def render(of: figures.Figures) -> console.RenderableType:
+    """Everything, as one thing to print."""
+    return console.Group(_summary(of), _fates(of), _days(of), *_verdict(of))
+
+
+def _sheet(title: str, *columns: str) -> tables.Table:
+    sheet = tables.Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(columns):
+        sheet.add_column(name, justify="right" if number else "left", no_wrap=True)
+    return sheet
+
+
+def _amount(micros: int, of: figures.Figures) -> str:
+    return f"{micros / money.MICROS:,.2f} {of.currency}"
+
+
+def _summary(of: figures.Figures) -> tables.Table:
+    sheet = _sheet(markup.escape(of.trace), "", "")
+    sheet.show_header = False
+    late = "-" if of.on_time is None else f"{of.on_time:.1%}"
+    rows = [
+        ("messages", f"{of.messages:,}"),
+        ("people and others who wrote", f"{of.senders:,}"),
+        ("replies sent", f"{of.replies:,}"),
+        *((f"  by {route}", f"{n:,}") for route, n in sorted(of.replies_by_route.items())),
+        ("  between 45 min and 2 h", late),
+        ("bill of the replies", _amount(of.bill_micros, of)),
+        ("inbound", _amount(of.inbound_micros, of)),
+        ("the 2017 way: two parts for each message", _amount(of.naive_2017_micros, of)),
+    ]
+    if of.naive_2017_micros:
+        rows.append(("  saved against it", f"{1 - of.bill_micros / of.naive_2017_micros:.1%}"))
+    if of.cap_day_micros is not None:
+        rows.append(("cap of a day", _amount(of.cap_day_micros, of)))
+        rows.append(("  most reserved in a day", _amount(of.reserved_day_max_micros, of)))
+    for state, n in of.pending_at_end.items():
+        rows.append((f"at the last message: {state}", f"{n:,}"))
+    rows.append(("took", f"{of.wall_s:.1f} s, {of.messages_per_s:,.0f} messages/s"))
+    for row in rows:
+        sheet.add_row(*row)
+    return sheet
+
+
+def _fates(of: figures.Figures) -> tables.Table:
+    sheet = _sheet("What became of each message", "", "messages")
+    for fate, n in sorted(of.fates.items(), key=lambda item: (item[0].split(":")[0], -item[1])):
+        head, _, reason = fate.partition(":")
+        words = _HEADS.get(head, head)
+        why = _REASONS.get(reason, reason.replace("_", " "))
+        sheet.add_row(f"{words}: {why}" if why and reason != head else words, f"{n:,}")
+    sheet.add_section()
+    sheet.add_row("together", f"{sum(of.fates.values()):,}")
+    return sheet
+
+
+def _days(of: figures.Figures) -> tables.Table:
+    sheet = _sheet(f"Day by day ({of.timezone})", "day", "replies", "reserved", "billed")
+    for day in of.days:
+        sheet.add_row(
+            day.day,
+            f"{day.replies:,}",
+            _amount(day.reserved_micros, of),
+            _amount(day.spent_micros, of),
+        )
+    return sheet
+
+
+def _verdict(of: figures.Figures) -> list[str]:
+    """What must be nothing; the sums are checked, so silence would look like not looking."""
+    bad = [f"[bold red]{markup.escape(fault)}[/]" for fault in of.faults]
+    if of.twice:
+        bad.append(f"[bold red]{of.twice:,} replies went to somebody who had one already[/]")
+    if of.early:
+        bad.append(f"[bold red]{of.early:,} replies left before the delay was over[/]")
+    return bad or [
+        "[green]Nobody twice, nobody early, every message and every cent accounted for.[/]"
+    ]

@@ -1,0 +1,21 @@
+"""Persons by id, through their merges."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.store import tables
+
+_p = tables.persons
+
+
+def survivor(tx: sa.Connection, person_id: int) -> int:
+    """The person that this one was merged into, however often; itself if never."""
+    seen = {person_id}
+    while True:
+        query = sa.select(_p.c.merged_into).where(_p.c.id == person_id)
+        into = tx.execute(query).scalar_one_or_none()
+        if into is None or into in seen:
+            return person_id
+        seen.add(into)
+        person_id = into

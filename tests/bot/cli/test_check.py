@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import pathlib
+import socket
+import stat
+
+import pytest
+
+from tests.bot.cli.conftest import CONFIG, Place
+from tests.bot.console.house import OURS
+
+BROKEN = """
+[reply]
+delay_min = 3600
+window_days = "thirty"
+[budget]
+cap_day = -5
+[chanels.sms]
+kind = "simulator"
+[channels.one]
+kind = "simulator"
+addresses = ["+33639980000"]
+auth_token = "s3cr3t-value"
+[channels.two]
+kind = "simulator"
+addresses = ["+33639980000"]
+"""
+
+
+def files(folder: pathlib.Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.case("C36")
+@pytest.mark.parametrize("command", ["check", "run", "status", "demo"])
+def test_all_faults_at_once_and_nothing_started(place: Place, command: str) -> None:
+    config = place.folder / "config.toml"
+    config.write_text(BROKEN)
+    config.chmod(0o644)
+    if command == "demo":
+        words = ["demo", "--set", "reply.delay_min=1", "--set", 'budget.cap_day="x"', "--set", "a"]
+        words += ["--set", "reply.window_days=0", "--set", "chanels.a.kind=1", "--set", "log.x=1"]
+    else:
+        words = [command]
+    if command == "run":
+        done = place.process(*words)
+        code, shown = done.returncode, done.stderr.decode()
+    else:
+        result = place.run(*words)
+        code, shown = result.exit_code, result.stderr
+    assert code == 2
+    lines = shown.splitlines()
+    assert len(lines) >= 6, lines
+    for key in ("delay_min", "window_days", "cap_day", "chanels"):
+        assert sum(key in line for line in lines) == 1, (key, lines)
+    if command != "demo":
+        assert any("chmod 600" in line for line in lines)
+        assert any("one of channels.one" in line for line in lines)
+    assert "s3cr3t-value" not in shown
+    assert OURS not in shown
+    assert "Traceback" not in shown
+    assert files(place.folder) == {"config.toml"}
+
+
+@pytest.mark.case("C36")
+def test_faults_of_channels_and_surroundings_come_together(place: Place) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = place.run(
+            "check",
+            *("--set", 'channels.sms.price="dear"'),
+            *("--set", 'channels.signal.kind="sms.twlio"'),
+            *("--set", f"web.port={port}"),
+            *("--set", "store.url=sqlite:no/such/folder/x.db"),
+            *("--set", "store.key_file=no/such/x.key"),
+        )
+    assert result.exit_code == 2
+    shown = result.stderr
+    for key in (
+        "channels.sms.price",
+        "channels.signal.kind",
+        "web.port",
+        "store.url",
+        "store.key_file",
+    ):
+        assert f"\n{key}: " in shown
+    assert files(place.folder) == {"config.toml"}
+
+
+@pytest.mark.case("C36")
+def test_a_fault_of_a_channel_keeps_run_from_making_anything(place: Place) -> None:
+    result = place.run("run", "--set", 'channels.sms.price="dear"')
+    assert result.exit_code == 2
+    assert "channels.sms.price" in result.stderr
+    assert files(place.folder) == {"config.toml"}
+
+
+def test_faults_for_programs(place: Place) -> None:
+    (place.folder / "config.toml").write_text("[reply]\nwindow_days = 0\n[log]\nlevel = 1\n")
+    result = place.run("check", "--json")
+    assert result.exit_code == 2
+    found = json.loads(result.stdout)
+    assert (found["ok"], len(found["faults"])) == (False, 2)
+
+
+def test_nothing_to_mend_and_what_a_reply_costs(place: Place) -> None:
+    found = place.json("check")
+    assert (found["ok"], found["faults"], found["warnings"]) == (True, [], [])
+    costs = {(cost["channel"], cost["country"]): cost for cost in found["costs"]}
+    assert costs["sms", "FR"]["price"] == "0.08 EUR"
+    assert costs["signal", "all"]["price"] == "free"
+    shown = place.run("check")
+    assert "0.08 EUR" in shown.stdout
+    assert "nothing to mend" in shown.stderr
+    assert files(place.folder) == {"config.toml"}
+
+
+def test_a_text_of_two_parts_is_warned_of_with_its_price(place: Place) -> None:
+    found = place.json("check", "--set", f"reply.texts.fr={'ê' * 71}")
+    assert any("2 parts" in warning for warning in found["warnings"])
+    assert {cost["parts"] for cost in found["costs"] if cost["channel"] == "sms"} == {2}
+
+
+def test_a_price_above_the_ceiling_is_marked(place: Place) -> None:
+    found = place.json("check", "--set", 'budget.price_ceiling="0.05"')
+    assert not any(cost["sent"] for cost in found["costs"] if cost["channel"] == "sms")
+    assert "(never sent)" in place.run("check", "--set", 'budget.price_ceiling="0.05"').stdout
+
+
+def test_a_good_installation_has_no_faults(installed: Place) -> None:
+    before = files(installed.folder)
+    assert installed.json("check")["ok"]
+    assert files(installed.folder) == before
+
+
+@pytest.mark.case("C35")
+def test_the_key_file_is_looked_at(installed: Place) -> None:
+    key = installed.folder / "antirelou.key"
+    own = key.read_text()
+    key.chmod(0o644)
+    assert "chmod 600" in installed.run("check").stderr
+    key.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    key.write_text(own.replace(own.split()[-1], "A" * 43 + "="))
+    assert "does not belong" in installed.run("check").stderr
+    key.unlink()
+    result = installed.run("check")
+    assert (result.exit_code, "missing" in result.stderr) == (2, True)
+
+
+def test_a_file_that_is_no_database(place: Place) -> None:
+    (place.folder / "antirelou.db").write_text("milk and eggs " * 200)
+    result = place.run("check")
+    assert result.exit_code == 2
+    assert "store.url" in result.stderr
+    assert (place.folder / "antirelou.db").read_text().startswith("milk")
+
+
+def test_another_database_is_not_known(place: Place) -> None:
+    for command in ("check", "status", "run"):
+        result = place.run(command, "--set", "store.url=postgresql://localhost/x")
+        assert result.exit_code == 2
+        assert "store.url" in result.stderr
+
+
+def test_the_example_of_the_repository(place: Place, project_root: pathlib.Path) -> None:
+    config = place.folder / "config.toml"
+    config.write_text((project_root / "config.example.toml").read_text())
+    assert place.json("check", "--set", "web.port=0")["ok"]
+    config.write_text(CONFIG)
+
+
+def test_a_french_mobile_number_is_no_platform(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real thing needs a provider's bridge; the fiction of the simulator stands in for it."""
+    from bot.cli import checking  # noqa: PLC0415 (its constants are what the test is about)
+
+    assert place.json("check")["warnings"] == []
+    monkeypatch.setattr(checking, "_SIMULATOR", "nothing")
+    number = "+33" + "612345" + "678"
+    found = place.json("check", "--set", f'channels.sms.addresses=["{number}"]')
+    assert len(found["warnings"]) == 1
+    assert number not in found["warnings"][0]

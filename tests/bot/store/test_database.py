@@ -1,0 +1,225 @@
+import asyncio
+import functools
+import pathlib
+import sqlite3
+from collections.abc import AsyncIterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from bot.store import database, events, tables
+from tests.bot.store import rows
+
+
+@pytest.fixture
+async def store(tmp_path: pathlib.Path) -> AsyncIterator[database.Store]:
+    async with rows.on_file(tmp_path) as opened:
+        await opened.write(lambda tx: pragma(tx, "busy_timeout=30"))
+        yield opened
+
+
+def pragma(tx: sa.Connection, text: str) -> None:
+    tx.exec_driver_sql(f"PRAGMA {text}").close()
+
+
+def note(tx: sa.Connection) -> None:
+    events.append(tx, rows.NOW_MS, "note", {})
+
+
+def big(tx: sa.Connection) -> None:
+    events.append(tx, rows.NOW_MS, "big", {"x": "x" * 200_000})
+
+
+async def test_a_transaction_is_all_or_nothing(store: database.Store) -> None:
+    class OwnError(Exception):
+        pass
+
+    def work(tx: sa.Connection) -> None:
+        note(tx)
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        await store.write(work)
+    assert await rows.kinds(store) == []
+    await store.write(note)
+    assert await rows.kinds(store) == ["note"]
+
+
+@pytest.mark.case("C07")
+async def test_locked_by_another_program(store: database.Store, tmp_path: pathlib.Path) -> None:
+    other = sqlite3.connect(tmp_path / "bot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(database.StoreAwayError, match="locked"):
+        await store.write(note)
+    assert await rows.kinds(store) == []
+    other.execute("ROLLBACK")
+    other.close()
+    await store.write(note)
+    assert await rows.kinds(store) == ["note"]
+
+
+@pytest.mark.case("C07")
+async def test_disk_full(store: database.Store) -> None:
+    def fill(tx: sa.Connection) -> None:
+        pages = tx.exec_driver_sql("PRAGMA page_count").scalar_one()
+        pragma(tx, f"max_page_count={pages + 2}")
+
+    await store.write(fill)
+    with pytest.raises(database.StoreAwayError, match="full"):
+        await store.write(big)
+    assert await rows.kinds(store) == []
+    await store.write(lambda tx: pragma(tx, "max_page_count=100000"))
+    await store.write(big)
+    assert await rows.kinds(store) == ["big"]
+
+
+@pytest.mark.case("C07")
+async def test_read_only(store: database.Store) -> None:
+    await store.write(lambda tx: pragma(tx, "query_only=ON"))
+    with pytest.raises(database.StoreAwayError, match="readonly"):
+        await store.write(note)
+    assert await rows.kinds(store) == []
+    assert store._writer is not None
+    store._writer.connection.cursor().execute("PRAGMA query_only=OFF")
+    await store.write(note)
+    assert await rows.kinds(store) == ["note"]
+
+
+@pytest.mark.case("C07")
+@pytest.mark.parametrize("place", ["missing/bot.db", "."])
+async def test_a_file_that_cannot_be_opened(tmp_path: pathlib.Path, place: str) -> None:
+    away = database.Store(tmp_path / place)
+    with pytest.raises(database.StoreAwayError, match="unable to open"):
+        await away.open()
+    await away.close()
+
+
+@pytest.mark.case("C07")
+async def test_a_file_that_is_no_database(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "bot.db").write_bytes(b"no database" * 1000)
+    away = database.Store(tmp_path / "bot.db")
+    with pytest.raises(database.StoreAwayError, match="not a database"):
+        await away.open()
+    await away.close()
+
+
+async def test_not_open_is_away(tmp_path: pathlib.Path) -> None:
+    for path in (None, tmp_path / "bot.db"):
+        with pytest.raises(database.StoreAwayError, match="not open"):
+            await database.Store(path).write(note)
+
+
+async def test_a_conflict_runs_the_work_again_from_the_start(store: database.Store) -> None:
+    tries: list[int] = []
+
+    def work(tx: sa.Connection) -> str:
+        tries.append(len(tries))
+        note(tx)
+        if len(tries) < 3:
+            raise database.ConflictError("another was faster")
+        return "done"
+
+    assert await store.write(work) == "done"
+    assert tries == [0, 1, 2]
+    assert await rows.kinds(store) == ["note"]
+
+
+async def test_a_conflict_without_end_stores_nothing(store: database.Store) -> None:
+    tries: list[int] = []
+
+    def work(tx: sa.Connection) -> None:
+        tries.append(1)
+        note(tx)
+        raise database.ConflictError("another was faster")
+
+    with pytest.raises(database.StoreAwayError, match="conflict"):
+        await store.write(work)
+    assert len(tries) == database.TRIES
+    assert await rows.kinds(store) == []
+
+
+async def test_the_works_own_fault_is_not_the_databases(store: database.Store) -> None:
+    def wrong(tx: sa.Connection) -> None:
+        tx.execute(sa.insert(tables.meta), {"key": "a", "value": object()})
+
+    with pytest.raises(exc.ProgrammingError):
+        await store.write(wrong)
+    await store.write(note)
+
+
+@pytest.mark.case("C33")
+async def test_errors_hold_no_parameters(store: database.Store) -> None:
+    def wrong(tx: sa.Connection) -> None:
+        row = {"key": "+33639981234", "value": object()}
+        tx.execute(sa.insert(tables.meta), row)
+
+    with pytest.raises(exc.ProgrammingError) as caught:
+        await store.write(wrong)
+    assert "33639981234" not in f"{caught.value!r} {caught.value}"
+
+
+async def test_readers_cannot_write_and_do_not_wait(
+    store: database.Store, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(database.StoreAwayError, match="readonly"):
+        await store.read(note)
+    other = sqlite3.connect(tmp_path / "bot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert await rows.kinds(store) == []
+    other.execute("ROLLBACK")
+    other.close()
+
+
+async def test_a_cancelled_caller_leaves_no_open_transaction(store: database.Store) -> None:
+    async def wait_and_note() -> None:
+        await store.write(note)
+
+    task = asyncio.create_task(wait_and_note())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # The next transaction waits for its turn behind the one that was left alone.
+    await store.write(note)
+    assert await rows.kinds(store) == ["note", "note"]
+
+
+@pytest.mark.case("C01")
+async def test_what_write_returned_for_is_durable(store: database.Store) -> None:
+    def settings(tx: sa.Connection) -> tuple[object, object]:
+        mode = tx.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+        return mode, tx.exec_driver_sql("PRAGMA synchronous").scalar_one()
+
+    # FULL is 2: the log is flushed to the disk before a commit returns.
+    assert await store.write(settings) == ("wal", 2)
+
+
+async def test_checkpoints_empty_the_log(store: database.Store, tmp_path: pathlib.Path) -> None:
+    for _ in range(3):
+        await store.write(big)
+    log = tmp_path / "bot.db-wal"
+    before = log.stat().st_size
+    await store.checkpoint()
+    for _ in range(3):
+        await store.write(big)
+    # A log that was moved into the file is written from its beginning again.
+    assert log.stat().st_size == before
+    assert len(await rows.kinds(store)) == 6
+
+
+async def test_counters_add_up_by_hour(store: database.Store) -> None:
+    hour = rows.HOUR_MS
+    for at_ms, n in ((0, 1), (hour - 1, 2), (hour, 4)):
+        deltas = {"a": n, "b": 0}
+        await store.write(functools.partial(events.count, at_ms=at_ms, deltas=deltas))
+    found = [(r["hour_ms"], r["name"], r["n"]) for r in await rows.rows(store, tables.counters)]
+    assert found == [(0, "a", 3), (hour, "a", 4)]
+    assert await store.read(events.totals) == {"a": 7}
+
+
+async def test_controls_are_set_changed_and_removed(store: database.Store) -> None:
+    for key, value in (("paused", "1"), ("paused:sms", "x"), ("paused", "2"), ("paused:sms", None)):
+        work = functools.partial(events.control, at_ms=rows.NOW_MS, key=key, value=value)
+        await store.write(work)
+    assert await store.read(events.controls) == {"paused": "2"}

@@ -1,0 +1,177 @@
+import pathlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot import outbox
+from bot.janitor import retention, sealed
+from bot.store import database, tables, vault
+from tests.bot.store import rows
+from tests.bot.store.houses import house
+
+NOW_MS = rows.NOW_MS
+MINUTE_MS = 60_000
+DAY_MS = rows.DAY_MS
+CORE = rows.CORE
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[database.Store]:
+    async with rows.memory() as opened:
+        yield opened
+
+
+# ------------------------------------------------------------------------------ retention
+
+
+def inbound(row_id: int, received_ms: int, **changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "id": row_id,
+        "person_id": row_id,
+        "channel": "sms",
+        "network": "sms",
+        "kind": "text",
+        "received_ms": received_ms,
+        "decision": "reply",
+        "reason": "first_contact",
+        "reply_id": None,
+        "first": True,
+        "length": 3,
+        "parts": 1,
+        "country": "FR",
+        "number_type": "mobile",
+        "prefix": None,
+        "text_enc": None,
+    }
+    return row | changes
+
+
+@pytest.mark.case("C34")
+async def test_retention_forgets_what_is_too_old(store: database.Store) -> None:
+    here = house(store)
+    keep = CORE.retention
+    old = {
+        "seen": NOW_MS - keep.seen_days * DAY_MS,
+        "inbound": NOW_MS - keep.inbound_days * DAY_MS,
+        "events": NOW_MS - keep.events_days * DAY_MS,
+    }
+    text_ms = NOW_MS - keep.held_text_h * rows.HOUR_MS
+    seen = [{"hash": b"%016d" % n, "at_ms": old["seen"] - n} for n in (0, 1)]
+    await rows.put(store, tables.seen, *seen)
+    await rows.put(
+        store,
+        tables.inbound,
+        inbound(1, old["inbound"] - 1),
+        inbound(2, old["inbound"]),
+        inbound(3, text_ms - 1, text_enc=b"x"),
+        inbound(4, text_ms, text_enc=b"x"),
+    )
+    happened = [{"id": n, "at_ms": old["events"] - 1, "kind": "x", "data": "{}"} for n in (1, 2, 3)]
+    await rows.put(store, tables.events, *happened)
+    await rows.put_replies(store, rows.reply(1, "delivered"), rows.reply(2, "held"))
+    counts = await here.janitor.step("forget")
+    assert counts == {
+        "seen": 1,
+        "texts": 1,
+        "addresses": 1,
+        "inbound": 1,
+        "events": 2,
+        "replies": 0,
+        "persons": 0,
+    }
+    assert [row["at_ms"] for row in await rows.rows(store, tables.seen)] == [old["seen"]]
+    texts = {row["id"]: row["text_enc"] for row in await rows.rows(store, tables.inbound)}
+    assert texts == {2: None, 3: None, 4: b"x"}
+    # The newest event stays, or its number would be given again and readers would miss it.
+    assert [row["id"] for row in await rows.rows(store, tables.events)] == [3]
+    assert (await here.reply(1))["address_enc"] is None
+    assert (await here.reply(2))["address_enc"] is not None
+
+
+@pytest.mark.case("C34")
+async def test_people_are_forgotten_but_not_their_wishes(store: database.Store) -> None:
+    here = house(store)
+    old_ms = NOW_MS - CORE.retention.persons_days * DAY_MS - 1
+    gone = {"last_ms": old_ms, "blocked_until_ms": 0}
+    await rows.put(
+        store,
+        tables.persons,
+        rows.person(1, **gone),
+        rows.person(2, **gone | {"opted_out_ms": old_ms}),
+        rows.person(3, **gone | {"blocked_ms": old_ms}),
+        rows.person(4, **gone | {"blocked_until_ms": NOW_MS + 1}),
+        rows.person(5, **gone | {"last_ms": old_ms + 1}),
+        rows.person(6, **gone),
+        rows.person(7, **gone),
+        rows.person(8, **gone | {"merged_into": 5}),
+    )
+    hashes = [{"hash": b"%016d" % n, "person_id": n} for n in range(1, 8)]
+    await rows.put(store, tables.identities, *hashes)
+    ancient = {"first_ms": old_ms, "due_ms": old_ms}
+    await rows.put(
+        store,
+        tables.replies,
+        rows.reply(1, "sent", **ancient),
+        rows.reply(6, "held", **ancient, automatic=False),
+        rows.reply(7, "failed", first_ms=old_ms + 1),
+    )
+    counts = await here.janitor.step("forget")
+    assert (counts["persons"], counts["replies"]) == (2, 1)
+    left = {row["id"] for row in await rows.rows(store, tables.persons)}
+    assert left == {2, 3, 4, 5, 6, 7}
+    assert {row["person_id"] for row in await rows.rows(store, tables.identities)} == left
+
+
+async def test_forgetting_goes_in_slices(
+    store: database.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = house(store)
+    monkeypatch.setattr(retention, "SLICE", 10)
+    await rows.put(store, tables.seen, *({"hash": b"%016d" % n, "at_ms": 0} for n in range(95)))
+    most = 0
+
+    async def write(work: database.Work[Any]) -> Any:  # noqa: ANN401 (as Store.write)
+        nonlocal most
+        before = len(await rows.rows(store, tables.seen))
+        out = await database.Store.write(store, work)
+        most = max(most, before - len(await rows.rows(store, tables.seen)))
+        return out
+
+    monkeypatch.setattr(store, "write", write)
+    assert (await here.janitor.step("forget"))["seen"] == 95
+    assert most == 10
+
+
+# ------------------------------------------------------------------------------ sealed
+
+
+@pytest.mark.case("C35")
+async def test_after_a_rotation_everything_is_sealed_with_the_new_key(
+    store: database.Store, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "SLICE", 2)
+    old = vault.create(tmp_path / "keys")
+    place = outbox.place
+    await rows.put_replies(
+        store,
+        *(
+            rows.reply(n, "held", address_enc=old.seal(rows.phone(n), place(n)))
+            for n in range(1, 6)
+        ),
+        rows.reply(6, "held", text_enc=old.seal("bonjour", place(6)), address_enc=None),
+        rows.reply(7, "held", address_enc=old.seal("elsewhere", place(1))),
+    )
+    assert await house(store, keys=old).janitor.step("reseal") == {
+        "resealed": 0,
+        "sealed_stuck": 0,
+    }
+    new = vault.rotate(tmp_path / "keys")
+    here = house(store, keys=new)
+    assert await here.janitor.step("reseal") == {"resealed": 6, "sealed_stuck": 1}
+    assert await here.janitor.step("reseal") == {"resealed": 0, "sealed_stuck": 1}
+    for n in range(1, 6):
+        kept = (await here.reply(n))["address_enc"]
+        assert new.is_newest(kept)
+        assert new.open(kept, place(n)) == rows.phone(n)
+    assert new.open((await here.reply(6))["text_enc"], place(6)) == "bonjour"
