@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import struct
 from typing import Any, Final
 
-from bot.policy.flood import breaker, topics
+from bot.policy.flood import breaker, topics, words
 from bot.policy.flood.snapshot import Mode
 
 # So many words are usual at the most; the rarest go first.
@@ -55,7 +57,9 @@ class Memory:
             return
         self.usual_senders += bucket.senders
         for word, n in bucket.words.items():
-            if word not in self.flagged:
+            # A wording that was used once is nobody's habit, and there are as many as messages.
+            once = n == 1 and word & words.WHOLE and word not in self.usual_words
+            if word not in self.flagged and not once:
                 self.usual_words[word] = self.usual_words.get(word, 0.0) + n
         if len(self.usual_words) > WORDS:
             common = sorted(self.usual_words.items(), key=lambda item: -item[1])
@@ -73,10 +77,30 @@ class Memory:
         return (self.learned_ms, len(self.flagged), len(self.surges), self.setting.mode)
 
     def text(self) -> str:
-        """For the store."""
-        plain = dataclasses.asdict(self)
-        plain["surges"] = sorted(self.surges)
-        return json.dumps(plain)
+        """For the store: JSON, the many words packed (12 bytes each)."""
+        n = len(self.usual_words)
+        packed = struct.pack(f"<{n}q{n}f", *self.usual_words, *self.usual_words.values())
+        return json.dumps(
+            {
+                "usual_senders": self.usual_senders,
+                "usual_words": base64.b64encode(packed).decode(),
+                "week_ms": self.week_ms,
+                "week_senders": self.week_senders,
+                "flagged": self.flagged,
+                "surges": sorted(self.surges),
+                "days": self.days,
+                "anchor": self.anchor,
+                "learned_ms": self.learned_ms,
+                "setting": dataclasses.asdict(self.setting),
+            }
+        )
+
+
+def _unpack(text: str) -> dict[int, float]:
+    packed = base64.b64decode(text)
+    n = len(packed) // 12
+    values = struct.unpack(f"<{n}q{n}f", packed)
+    return dict(zip(values[:n], values[n:], strict=True))
 
 
 def read(text: str | None) -> Memory:
@@ -87,7 +111,7 @@ def read(text: str | None) -> Memory:
     setting = plain["setting"] | {"mode": Mode(plain["setting"]["mode"])}
     return Memory(
         usual_senders=plain["usual_senders"],
-        usual_words={int(k): v for k, v in plain["usual_words"].items()},
+        usual_words=_unpack(plain["usual_words"]),
         week_ms=plain["week_ms"],
         week_senders=plain["week_senders"],
         flagged={int(k): v for k, v in plain["flagged"].items()},

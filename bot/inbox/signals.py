@@ -17,7 +17,6 @@ from bot.store import vault
 # Words are positive; these two count senders (bot.flood reads them).
 SENDERS: Final = 0
 TOPICAL: Final = -1
-_HASH_BYTES: Final = 7
 
 
 def hasher(keys: vault.Vault) -> Callable[[str], int]:
@@ -25,7 +24,7 @@ def hasher(keys: vault.Vault) -> Callable[[str], int]:
 
     @functools.lru_cache(16_384)
     def hashed(word: str) -> int:
-        return int.from_bytes(keys.hash("word", word)[:_HASH_BYTES], "big") + 1
+        return words.number(word, keys.hash("word", word))
 
     return hashed
 

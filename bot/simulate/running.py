@@ -8,7 +8,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -133,9 +132,9 @@ def _report(  # noqa: PLR0917 (what the run left behind)
 def _write(path: pathlib.Path, seen: Sequence[world.Seen], start_ms: int) -> None:
     """One line a reply; whole or not at all, so that nobody scores half a file."""
     # Beside its goal, because a rename does not cross file systems.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with fresh.open("w", encoding="utf-8") as file:
             for one in seen:
                 line = {
                     "to": one.to,
@@ -145,7 +144,6 @@ def _write(path: pathlib.Path, seen: Sequence[world.Seen], start_ms: int) -> Non
                     "cost": money.plain(one.micros),
                 }
                 file.write(json.dumps(line) + "\n")
-        pathlib.Path(name).replace(path)
-    except BaseException:
-        pathlib.Path(name).unlink(missing_ok=True)
-        raise
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

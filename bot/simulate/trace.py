@@ -212,9 +212,7 @@ class _Reader:
         default = prices.pop("default", None)
         return currency, prices, default
 
-    def _by_country(
-        self, table: Mapping[str, Any], currency: str
-    ) -> dict[str, int]:
+    def _by_country(self, table: Mapping[str, Any], currency: str) -> dict[str, int]:
         prices: dict[str, int] = {}
         for country, told in table.items():
             if country == "currency":

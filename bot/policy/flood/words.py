@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from typing import Final
 
 MOST: Final = 12
+# Set in the number of a whole text's own word, so that it can be told from the others.
+WHOLE: Final = 1 << 60
+_SIGN: Final = "="
 _READ: Final = 400
 _LONGEST: Final = 24
 _WORD = re.compile(r"[^\W\d_]+|[\d][\d.,:/h-]*[^\W\d_€$£%]*[€$£%]?|[^\w\s]")
@@ -34,7 +37,7 @@ def of(text: str) -> tuple[str, ...]:
             break
     # Punctuation says something only where there is nothing else ("?", an emoji by itself).
     words = tuple(w for w in found if w.isalnum() or len(w) > 1) or tuple(found)
-    return (*words, "=" + " ".join(words)) if len(words) > 1 else words
+    return (*words, _SIGN + " ".join(words)) if len(words) > 1 else words
 
 
 def _plain(text: str) -> str:
@@ -58,6 +61,12 @@ def _shape(word: str) -> str:
         shape = _NUMBER.sub("#", word)
         return shape[:_LONGEST] if shape != "#" else ""
     return word[:_LONGEST]
+
+
+def number(word: str, digest: bytes) -> int:
+    """The number of a word, above zero and below 2 ** 61, from a keyed digest of it."""
+    found = int.from_bytes(digest[:7], "big") + 1
+    return found | WHOLE if len(word) > 1 and word.startswith(_SIGN) else found
 
 
 def pack(hashes: Sequence[int]) -> bytes:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime as dt
 import zoneinfo
@@ -226,5 +225,12 @@ def test_virtual_time_does_not_go_back() -> None:
     assert (moment.now_ms, moment.monotonic()) == (2_500, 1.5)
     with pytest.raises(ValueError, match="back"):
         moment.move_to(2_499)
-    asyncio.run(moment.sleep(3600))
-    assert moment.now_ms == 2_500
+
+
+def test_replies_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = recordings.write(tmp_path / "t.jsonl", [(1.0, film(1), "Salut")])
+    goal = tmp_path / "folder"
+    goal.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        simulate.run(path, OPEN, replies=goal)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "t.jsonl"]
