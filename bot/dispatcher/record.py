@@ -52,9 +52,7 @@ def record(
     )
 
 
-def _late(
-    tx: sa.Connection, results: Sequence[Result], core: settings.Core, now_ms: int
-) -> None:
+def _late(tx: sa.Connection, results: Sequence[Result], core: settings.Core, now_ms: int) -> None:
     """Outcomes that come after the lease: an unknown reply is settled, never scheduled again."""
     accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
     rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
@@ -124,9 +122,7 @@ def _rejected(
         for c, o in results
     ]
     outbox.move(tx, before, State.FAILED, rows)
-    left = [
-        {"of": people.survivor(tx, c.person_id), "at": now_ms} for c, o in results if o.opt_out
-    ]
+    left = [{"of": people.survivor(tx, c.person_id), "at": now_ms} for c, o in results if o.opt_out]
     if left:
         tx.execute(_OPT_OUT, left)
         events.append(tx, now_ms, "opt_outs", {"n": len(left)})

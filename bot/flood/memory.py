@@ -13,6 +13,7 @@ from bot.policy.flood.snapshot import Mode
 
 # So many words are usual at the most; the rarest go first.
 WORDS: Final = 20_000
+ONCE: Final = 20_000
 DAYS: Final = 7
 WEEK_MS: Final = 7 * 86_400_000
 # What is usual moves at most so much a week once a week is known (C47).
@@ -42,6 +43,8 @@ class Memory:
     anchor: tuple[float, ...] | None = None
     learned_ms: int = 0
     setting: breaker.Setting = dataclasses.field(default_factory=breaker.Setting)
+    # Not kept over a restart: a habit shows itself again.
+    once: dict[int, None] = dataclasses.field(default_factory=dict)
 
     def usual(self) -> topics.Counts:
         """As policy takes it."""
@@ -57,13 +60,27 @@ class Memory:
             return
         self.usual_senders += bucket.senders
         for word, n in bucket.words.items():
-            # A wording that was used once is nobody's habit, and there are as many as messages.
-            once = n == 1 and word & words.WHOLE and word not in self.usual_words
-            if word not in self.flagged and not once:
-                self.usual_words[word] = self.usual_words.get(word, 0.0) + n
+            if word not in self.flagged and (known := self._known(word)) is not None:
+                self.usual_words[word] = known + n
         if len(self.usual_words) > WORDS:
             common = sorted(self.usual_words.items(), key=lambda item: -item[1])
             self.usual_words = dict(common[: WORDS // 2])
+
+    def _known(self, word: int) -> float | None:
+        """How often a word was used before; None for a wording's first time, which is not kept.
+
+        There are nearly as many wordings as messages, and one that is used once is no habit.
+        """
+        known = self.usual_words.get(word)
+        if known is not None or not word & words.WHOLE:
+            return known or 0.0
+        if word in self.once:
+            del self.once[word]
+            return 1.0
+        self.once[word] = None
+        if len(self.once) > ONCE:
+            del self.once[next(iter(self.once))]
+        return None
 
     def saw_hour(self, day: str, hour: int, senders: float) -> None:
         """Add calm new senders of a local hour; the oldest days go."""

@@ -13,7 +13,7 @@ from bot.policy.flood.snapshot import Mode
 
 # So many times the usual new senders are a surge; below a handful an hour nothing is.
 SURGE: Final = 3.0
-SURGE_LEAST: Final = 12.0
+SURGE_LEAST: Final = 24.0
 TOPICAL: Final = 0.2
 _TOPICAL_LEAST: Final = 10
 # Of the day's cap: from here only free networks answer, until the day is over.

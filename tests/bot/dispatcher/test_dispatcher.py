@@ -324,9 +324,7 @@ async def test_an_outcome_that_comes_after_the_lease_settles_the_unknown_reply(
 
     def lease_ends(_: messages.OutboundReply) -> outcomes.Outcome | None:
         late_ms = clock.to_ms(moment.now()) + 600_000
-        rooms.store._write(
-            lambda tx: stuck.leases(tx, rooms.core, lambda _: False, late_ms)
-        )
+        rooms.store._write(lambda tx: stuck.leases(tx, rooms.core, lambda _: False, late_ms))
         return outcome
 
     world.outcome = lease_ends
