@@ -20,6 +20,7 @@ from bot.policy import texts
 _REPLY: Final = policy.Reply()
 _BUDGET: Final = policy.Budget()
 _RETENTION: Final = policy.Retention()
+_FLOOD: Final = policy.Flood()
 _STORE: Final = settings.StoreSettings()
 _WEB: Final = settings.WebSettings()
 _LOG: Final = settings.LogSettings()
@@ -205,6 +206,36 @@ class Retention(Section):
     )
 
 
+class Flood(Section):
+    topics: bool = fields.setting(
+        _FLOOD.topics, "hold what many suddenly write about", "true or false"
+    )
+    surges: bool = fields.setting(
+        _FLOOD.surges,
+        "when money is short, those who came in a crowd wait behind the others",
+        "true or false",
+    )
+    pacing: bool = fields.setting(
+        _FLOOD.pacing, "spread `budget.cap_day` over the hours of the day", "true or false"
+    )
+    topic_senders: int = fields.whole(
+        _FLOOD.topic_senders, "a topic is shared by so many new senders", "people", ge=3, le=10_000
+    )
+    topic_share: fields.Number = fields.setting(
+        _FLOOD.topic_share, "and by this share of all new senders", "number", ge=0.0, le=1.0
+    )
+    topic_lift: fields.Number = fields.setting(
+        _FLOOD.topic_lift, "and by so many times the usual share", "number", ge=1.5, le=100.0
+    )
+    surge_factor: fields.Number = fields.setting(
+        _FLOOD.surge_factor,
+        "a surge is so many times the usual new senders of the hour",
+        "number",
+        ge=1.5,
+        le=100.0,
+    )
+
+
 class Channel(Section):
     """The keys of `[channels.NAME]` that are the core's; the bridge never sees them."""
 
@@ -237,6 +268,7 @@ SECTIONS: Final[dict[str, type[pydantic.BaseModel]]] = {
     "budget": Budget,
     "fx": Fx,
     "retention": Retention,
+    "flood": Flood,
     "log": Log,
 }
 """In the order of docs/settings.md; `channels` stands apart."""

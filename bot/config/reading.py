@@ -153,6 +153,7 @@ def _freeze(
         ),
         budget=_budget(sections["budget"], sections["fx"], channels),
         retention=policy.Retention(**sections["retention"].model_dump()),
+        flood=policy.Flood(**sections["flood"].model_dump()),
     )
     store = sections["store"]
     return settings.Settings(

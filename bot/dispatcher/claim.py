@@ -139,7 +139,7 @@ def _in_turn(
     """
     budget, seen = plan.core.budget, plan.flood()
     cap = budget.cap_day_micros
-    if cap is None or not any(one.offer.micros for one in ready):
+    if cap is None or not plan.core.flood.pacing or not any(one.offer.micros for one in ready):
         return ready
     used = ledger.used(tx, f"day:{ledger.period(budget, now_ms)[:10]}")
     local = dt.datetime.fromtimestamp(now_ms / 1000, budget.timezone)

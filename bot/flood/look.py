@@ -67,7 +67,7 @@ class Flood:
         buckets = self._buckets(tx, min(oldest_ms, known.learned_ms or oldest_ms), now_ms)
         recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
         seen = _sum(recent)
-        flagged = topics.flag(seen, known.usual(), known.flagged, now_ms)
+        flagged = topics.flag(seen, known.usual(), known.flagged, now_ms, self._core.flood)
         fresh = len(flagged.keys() - known.flagged.keys())
         known.flagged = flagged
         self._surges(known, recent, now_ms)
@@ -106,7 +106,9 @@ class Flood:
             span_ms = min(snapshot.BUCKET_MS, max(now_ms - start_ms, 1))
             share = max(span_ms / _HOUR_MS, _SHORTEST_SHARE)
             hour = self._local(start_ms).hour
-            if breaker.surging(bucket.senders, bucket.topical, usual, hour, share):
+            if breaker.surging(
+                bucket.senders, bucket.topical, usual, hour, share, self._core.flood
+            ):
                 known.surges.add(start_ms)
         known.surges = {s for s in known.surges if now_ms - s < _SURGES_KEPT_MS}
 

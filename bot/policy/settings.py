@@ -90,6 +90,24 @@ class Retention:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Flood:
+    """`[flood]`: which signals are heeded, and from where on. docs/defence.md says what each earns.
+
+    A word is a topic if `topic_senders` new senders use it, `topic_share` of all that are new,
+    `topic_lift` times what is usual. A quarter of an hour with `surge_factor` times the usual new
+    senders is a surge.
+    """
+
+    topics: bool = True
+    surges: bool = True
+    pacing: bool = True
+    topic_senders: int = 10
+    topic_share: float = 0.015
+    topic_lift: float = 6.0
+    surge_factor: float = 3.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """All that the floors below 6 are told."""
 
@@ -97,3 +115,4 @@ class Core:
     who: Who = dataclasses.field(default_factory=Who)
     budget: Budget = dataclasses.field(default_factory=Budget)
     retention: Retention = dataclasses.field(default_factory=Retention)
+    flood: Flood = dataclasses.field(default_factory=Flood)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from bot.policy import settings
 from bot.policy.flood.snapshot import Mode
 
-# So many times the usual new senders are a surge; below a handful an hour nothing is.
-SURGE: Final = 3.0
+# Below a handful an hour nothing is a surge.
 SURGE_LEAST: Final = 24.0
 TOPICAL: Final = 0.2
 _TOPICAL_LEAST: Final = 10
@@ -73,14 +73,19 @@ def turn(before: Setting, sight: Sight) -> Setting:
     return before
 
 
-def surging(
-    senders: float, topical: float, usual: tuple[float, ...] | None, hour: int, share: float
+def surging(  # noqa: PLR0917 (one span's figures)
+    senders: float,
+    topical: float,
+    usual: tuple[float, ...] | None,
+    hour: int,
+    share: float,
+    rules: settings.Flood,
 ) -> bool:
     """Whether a span that is `share` of an hour saw far more untopical new senders than usual.
 
     Neighbouring hours count as usual too: a busy evening may begin an hour early.
     """
-    if usual is None:
+    if usual is None or not rules.surges:
         return False
     around = max(usual[(hour + shift) % len(usual)] for shift in (-1, 0, 1))
-    return (senders - topical) >= max(SURGE * around * share, SURGE_LEAST * share)
+    return (senders - topical) >= max(rules.surge_factor * around * share, SURGE_LEAST * share)

@@ -11,13 +11,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-# A word is a topic only if so many distinct new senders use it ...
-SENDERS: Final = 10
-# ... in so large a share of all that are new ...
-SHARE: Final = 0.015
-# ... which is so many times what was usual, taken at its upper bound ...
-LIFT: Final = 6.0
-# ... where the bound is generous while little is known (a share of a tenth at the very start).
+from bot.policy import settings
+
+# What is usual is taken at its upper bound, which is generous while little is known (a share of a
+# tenth at the very start).
 _DOUBT_SENDERS: Final = 3.0
 _DOUBT_TOTAL: Final = 30.0
 # While fewer new senders than this are known, everything is new and nothing is a topic.
@@ -42,8 +39,16 @@ def usual_share(usual: Counts, word: int) -> float:
     return (usual.words.get(word, 0.0) + _DOUBT_SENDERS) / (usual.senders + _DOUBT_TOTAL)
 
 
-def flag(recent: Counts, usual: Counts, flagged: Mapping[int, int], now_ms: int) -> dict[int, int]:
+def flag(
+    recent: Counts,
+    usual: Counts,
+    flagged: Mapping[int, int],
+    now_ms: int,
+    rules: settings.Flood,
+) -> dict[int, int]:
     """Word -> when many last used it as a topic, from what was flagged before and is new now."""
+    if not rules.topics:
+        return {}
     kept = {
         word: now_ms if recent.words.get(word, 0) >= STILL_SENDERS else seen_ms
         for word, seen_ms in flagged.items()
@@ -51,9 +56,10 @@ def flag(recent: Counts, usual: Counts, flagged: Mapping[int, int], now_ms: int)
     }
     if usual.senders < WARM:
         return kept
-    least = max(SENDERS, SHARE * recent.senders)
+    least = max(rules.topic_senders, rules.topic_share * recent.senders)
+    lift = rules.topic_lift * recent.senders
     for word, senders in recent.words.items():
-        if senders >= least and senders >= LIFT * usual_share(usual, word) * recent.senders:
+        if senders >= least and senders >= lift * usual_share(usual, word):
             kept[word] = now_ms
     return kept
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from bot import build, ledger, outbox
-from bot.contract import clock, messages, money, outcomes
+from bot.contract import address, bridge, clock, messages, money, outcomes
 from bot.janitor import stuck
 from bot.policy import settings
 from bot.policy.lifecycle import State
@@ -333,3 +333,41 @@ async def test_an_outcome_that_comes_after_the_lease_settles_the_unknown_reply(
     assert await used(rooms) == money_kept
     await lapse(rooms, 5)
     assert await states(rooms) == {after: 1}
+
+
+@pytest.mark.case("C14")
+async def test_two_answering_machines_stop_after_one_reply() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1, text="Bonjour, je vous lis plus tard")])
+    for turn in range(20):
+        before = len(world.sent)
+        await lapse(rooms, 2)
+        for reply in world.sent[before:]:
+            # The other side quotes whatever it gets, and so is no recognisable machine text.
+            said = f"{turn}: {reply.text}"
+            await rooms.intake.accept([fake.message(1, text=said, at=rooms.clock.now())])
+    assert len(world.sent) == 1
+    # And two of ours never begin.
+    ours = address.Address(address.SMS, fake.OURS)
+    await rooms.intake.accept([fake.message(2, sender=ours, at=rooms.clock.now())])
+    await lapse(rooms, 2)
+    assert len(world.sent) == 1
+    assert (await rooms.store.read(events.totals))["silence:own_number"] == 1
+
+
+@pytest.mark.case("C43")
+async def test_each_is_answered_from_the_address_of_the_pool_he_wrote_to() -> None:
+    pool = [f"+33639989{n:03d}" for n in range(3)]
+    world = fake.World()
+    world.addresses = [
+        bridge.OwnAddress(address=address.Address(address.SMS, value), state=state)
+        for value, state in zip(pool, bridge.State, strict=True)
+    ]
+    rooms = await fake.rooms(world)
+    for n, value in enumerate(pool):
+        to = address.Address(address.SMS, value)
+        await rooms.intake.accept([fake.message(n, recipient=to)])
+    await lapse(rooms, 2)
+    told = {r.recipient.value: r.sender.value for r in world.sent}
+    assert told == {f"+3363998000{n}": value for n, value in enumerate(pool)}

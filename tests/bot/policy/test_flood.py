@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.policy import settings
 from bot.policy.flood import breaker, pacing, snapshot, topics, words
 from bot.policy.flood.snapshot import Mode
 
@@ -55,6 +56,7 @@ def test_packed_words_come_back(hashes: list[int]) -> None:
     assert words.unpack(words.pack(hashes)) == tuple(hashes)
 
 
+RULES = settings.Flood()
 USUAL = topics.Counts(5000, {1: 2000, 2: 40})
 
 
@@ -73,23 +75,23 @@ USUAL = topics.Counts(5000, {1: 2000, 2: 40})
 def test_a_topic_is_new_and_shared_by_many(
     word: int, senders: int, of_all: int, *, topic: bool
 ) -> None:
-    flagged = topics.flag(topics.Counts(of_all, {word: senders}), USUAL, {}, 0)
+    flagged = topics.flag(topics.Counts(of_all, {word: senders}), USUAL, {}, 0, RULES)
     assert (word in flagged) is topic
 
 
 def test_nothing_is_a_topic_while_nothing_is_known() -> None:
     little = topics.Counts(topics.WARM - 1, {})
-    assert topics.flag(topics.Counts(100, {3: 100}), little, {}, 0) == {}
+    assert topics.flag(topics.Counts(100, {3: 100}), little, {}, 0, RULES) == {}
 
 
 def test_a_topic_stays_while_it_is_used_and_a_day_after() -> None:
-    flagged = topics.flag(topics.Counts(100, {3: 50}), USUAL, {}, 0)
+    flagged = topics.flag(topics.Counts(100, {3: 50}), USUAL, {}, 0, RULES)
     for hour in range(1, 40):
-        flagged = topics.flag(topics.Counts(100, {3: 3}), USUAL, flagged, hour * HOUR_MS)
+        flagged = topics.flag(topics.Counts(100, {3: 3}), USUAL, flagged, hour * HOUR_MS, RULES)
     assert 3 in flagged
     gone_ms = 39 * HOUR_MS + topics.KEPT_MS
-    assert 3 in topics.flag(topics.Counts(100, {3: 2}), USUAL, flagged, gone_ms - 1)
-    assert topics.flag(topics.Counts(100, {3: 2}), USUAL, flagged, gone_ms) == {}
+    assert 3 in topics.flag(topics.Counts(100, {3: 2}), USUAL, flagged, gone_ms - 1, RULES)
+    assert topics.flag(topics.Counts(100, {3: 2}), USUAL, flagged, gone_ms, RULES) == {}
 
 
 @pytest.mark.parametrize(
@@ -205,10 +207,10 @@ def test_what_a_person_set_no_look_changes(mode: Mode) -> None:
 @given(st.integers(0, 5000), st.integers(0, 23))
 def test_a_crowd_is_a_surge_only_against_what_is_usual(senders: int, hour: int) -> None:
     usual = (40.0,) * 24
-    surging = breaker.surging(senders, 0, usual, hour, 0.25)
+    surging = breaker.surging(senders, 0, usual, hour, 0.25, RULES)
     assert surging == (senders >= 30)
-    assert not breaker.surging(senders, senders, usual, hour, 0.25)
-    assert not breaker.surging(senders, 0, None, hour, 0.25)
+    assert not breaker.surging(senders, senders, usual, hour, 0.25, RULES)
+    assert not breaker.surging(senders, 0, None, hour, 0.25, RULES)
 
 
 def test_a_snapshot_knows_its_surges_by_the_quarter() -> None:
