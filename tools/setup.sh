@@ -54,7 +54,7 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/d
   rm -rf .venv
   "$uv" venv -q --no-config --python "$python" .venv
 fi
-"$uv" pip sync -q --no-config --require-hashes --python .venv/bin/python requirements.lock
+"$uv" pip sync -q --compile-bytecode --no-config --require-hashes --python .venv/bin/python requirements.lock
 "$uv" pip install -q --no-config --no-deps --no-build-isolation --python .venv/bin/python --editable .
 touch .venv/.ready
 printf 'setup: ready in .venv\n'

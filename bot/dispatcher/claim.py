@@ -37,7 +37,10 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One reply that is `sending` now, with all that recording its end needs."""
+    """One reply that is `sending` now, with all that recording its end needs.
+
+    `torn`: it was handed over before and may be out, so it never goes back to `scheduled`.
+    """
 
     id: int
     person_id: int
@@ -48,6 +51,7 @@ class Claim:
     outbound: messages.OutboundReply
     reservation: ledger.Reservation
     attempts: int
+    torn: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +177,7 @@ def _route(  # noqa: PLR0917 (the claim's own state, passed on)
 ) -> None:
     value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
     recipient = address.Address(reply.network, value)
-    text = wording(reply, plan)
+    text = wording(reply.id, reply.text_enc, reply.language, reply.own_address, plan)
     offers, told = _offers(reply, recipient, text, plan)
     budget, rules = plan.core.budget, plan.core.reply
     offer = routing.choose(
@@ -197,15 +201,17 @@ def _route(  # noqa: PLR0917 (the claim's own state, passed on)
     ready.append(_Ready(reply=reply, recipient=recipient, text=text, offer=offer, request=request))
 
 
-def wording(reply: outbox.DueReply, plan: Plan) -> str:
+def wording(
+    reply_id: int, text_enc: bytes | None, language: str, own_address: str, plan: Plan
+) -> str:
     """A hand-written text, else the operator's, else the default of its language."""
-    if reply.text_enc is not None:
-        return plan.keys.open(reply.text_enc, outbox.place(reply.id))
+    if text_enc is not None:
+        return plan.keys.open(text_enc, outbox.place(reply_id))
     rules = plan.core.reply
     if rules.route != settings.ROUTE_SAME:
-        return texts.with_address(reply.language, reply.own_address, rules.tone)
-    own = rules.texts.get(reply.language)
-    return own if own is not None else texts.text(reply.language, rules.tone)
+        return texts.with_address(language, own_address, rules.tone)
+    own = rules.texts.get(language)
+    return own if own is not None else texts.text(language, rules.tone)
 
 
 def _offers(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -18,6 +19,7 @@ from bot import outbox
 from bot.contract import bridge, clock, outcomes
 from bot.dispatcher import claim as claiming
 from bot.dispatcher import record as recording
+from bot.dispatcher import torn
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import database, events, vault
@@ -29,6 +31,7 @@ BATCH: Final = 200
 SEND_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.25
 RETRY_S: Final = 1.0
+_REPAIR_S: Final = 5.0
 
 
 class Dispatcher:
@@ -68,6 +71,15 @@ class Dispatcher:
         if claimed.sends:
             await self._send(claimed.sends)
         return claimed.moved
+
+    async def repair(self) -> int:
+        """Make torn sends again where that is certain to reach him once; how many."""
+        now_ms = clock.to_ms(self._clock.now())
+        work = functools.partial(torn.take, plan=self._plan, now_ms=now_ms, limit=BATCH)
+        claims = await self._store.write(work)
+        if claims:
+            await self._send(claims)
+        return len(claims)
 
     async def _send(self, claims: Sequence[claiming.Claim]) -> None:
         """Send at once what was claimed, record as results come in, many in one transaction."""
@@ -114,10 +126,14 @@ class Dispatcher:
 
     async def run(self, stop: asyncio.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is set; a round that began is finished, so that nothing is unknown."""
+        repaired_s = float("-inf")
         while not stop.is_set():
             beat()
             try:
                 moved = await self.step()
+                if time.monotonic() - repaired_s >= _REPAIR_S:
+                    moved += await self.repair()
+                    repaired_s = time.monotonic()
             except database.StoreAwayError as error:
                 _log.warning("store_away", error=str(error))
                 moved = 0

@@ -22,6 +22,13 @@ _OPT_OUT = (
     .values(opted_out_ms=sa.bindparam("at"))
 )
 
+_LEASE = (
+    sa.update(tables.replies)
+    .where(tables.replies.c.id == sa.bindparam("of"))
+    .where(sa.literal_column("state") == sa.literal_column("'sending'"))
+    .values(lease_until_ms=sa.bindparam("until"))
+)
+
 
 def record(
     tx: sa.Connection, *, results: Sequence[Result], core: settings.Core, now_ms: int
@@ -42,8 +49,11 @@ def record(
     back = [c for c, o in results if o is None]
     _accepted(tx, State.SENDING, accepted, core, now_ms)
     _rejected(tx, State.SENDING, rejected, core, now_ms)
-    _not_now(tx, not_now, core, now_ms)
-    _put_back(tx, [(c, c.due_ms, decision.Reason.PAUSED) for c in back], core, now_ms)
+    _not_now(tx, [(c, o) for c, o in not_now if not c.torn], core, now_ms)
+    held_back = [(c, c.due_ms, decision.Reason.PAUSED) for c in back if not c.torn]
+    _put_back(tx, held_back, core, now_ms)
+    _wait(tx, [(c, now_ms) for c in back if c.torn])
+    _wait(tx, [(c, clock.to_ms(o.retry_at)) for c, o in not_now if c.torn])
     _unknown(tx, unknown, now_ms)
     events.count(
         tx,
@@ -162,6 +172,12 @@ def _put_back(
         for c, due_ms, reason in rows
     ]
     outbox.move(tx, State.SENDING, State.SCHEDULED, moved)
+
+
+def _wait(tx: sa.Connection, rows: Sequence[tuple[Claim, int]]) -> None:
+    """A torn send that was not made again now: it may be out, so it stays as it is till then."""
+    if rows:
+        tx.execute(_LEASE, [{"of": c.id, "until": until_ms} for c, until_ms in rows])
 
 
 def _unknown(

@@ -9,25 +9,26 @@ import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import money
-from bot.policy import settings
+from bot.policy import decision, settings
 from bot.policy.decision import Reason
 from bot.policy.lifecycle import State
 from bot.store import events, tables
 
 SLICE: Final = 1_000
-# A reply whose send ended our process this often is not tried again, whatever the bridge says.
-ATTEMPTS: Final = 5
 
-_r = tables.replies
+_r, _p = tables.replies, tables.persons
 
 
 def _in(state: State) -> sa.ColumnElement[bool]:
     """A literal, so that the partial index is used."""
-    return sa.literal_column("state") == sa.literal_column(f"'{state}'")
+    return sa.literal_column("replies.state") == sa.literal_column(f"'{state}'")
 
 
 _ENDED = (
-    sa.select(_r)
+    sa.select(
+        _r.c.id, _r.c.channel, _r.c.attempts, _r.c.first_ms, _p.c.opted_out_ms, _p.c.blocked_ms
+    )
+    .join(_p, _p.c.id == _r.c.person_id)
     .where(_in(State.SENDING), _r.c.lease_until_ms < sa.bindparam("now_ms"))
     .limit(SLICE)
 )
@@ -50,30 +51,27 @@ _FOR_ROOM = (
 def leases(
     tx: sa.Connection, core: settings.Core, idempotent: Callable[[str], bool], now_ms: int
 ) -> dict[str, int]:
-    """Sends that nobody finished: unknown, or once more where a repeat reaches him once."""
+    """Sends that nobody finished are unknown, but for those that the dispatcher makes again."""
     rows = tx.execute(_ENDED, {"now_ms": now_ms}).mappings().all()
-    again = [r for r in rows if idempotent(r["channel"]) and r["attempts"] < ATTEMPTS]
-    repeated = {r["id"] for r in again}
-    unsure = [r for r in rows if r["id"] not in repeated]
-    ledger.void(tx, [reservation(r) for r in again], core.budget, now_ms)
-    outbox.move(
-        tx,
-        State.SENDING,
-        State.SCHEDULED,
-        [
-            {"id": r["id"], "due_ms": now_ms, "lease_until_ms": None, "reserved_micros": None}
-            for r in again
-        ],
-    )
+    unsure = [
+        row["id"]
+        for row in rows
+        if not decision.send_again(
+            idempotent=idempotent(row["channel"]),
+            attempts=row["attempts"],
+            unwanted=row["opted_out_ms"] is not None or row["blocked_ms"] is not None,
+            expired=now_ms >= decision.expires_ms(row["first_ms"], core.reply),
+        )
+    ]
     outbox.move(
         tx,
         State.SENDING,
         State.UNKNOWN,
-        [{"id": r["id"], "reason": "lease_ended", "lease_until_ms": None} for r in unsure],
+        [{"id": i, "reason": "lease_ended", "lease_until_ms": None} for i in unsure],
     )
     if unsure:
         events.append(tx, now_ms, "unknown_sends", {"n": len(unsure)})
-    return {"leases_unknown": len(unsure), "leases_again": len(again)}
+    return {"leases_unknown": len(unsure)}
 
 
 def reservation(row: sa.RowMapping) -> ledger.Reservation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import Final
 
 from bot.contract import messages
 from bot.policy import delay, settings
@@ -178,3 +179,15 @@ def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
 def expires_ms(first_ms: int, rules: settings.Reply) -> int:
     """When a reply is of no use any more: held or not, it is dropped then."""
     return first_ms + rules.expires_after_s * 1000
+
+
+# A send that ended our process so often is not tried again, whatever the bridge says.
+ATTEMPTS: Final = 5
+
+
+def send_again(*, idempotent: bool, attempts: int, unwanted: bool, expired: bool) -> bool:
+    """Whether a torn send is made again; otherwise it is unknown.
+
+    `unwanted`: he opted out or was blocked since. It may be out, so it is never cancelled.
+    """
+    return idempotent and attempts < ATTEMPTS and not unwanted and not expired

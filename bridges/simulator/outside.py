@@ -77,7 +77,10 @@ class Outside:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             limit = aiohttp.ClientTimeout(total=self._limit_s)
-            self._session = aiohttp.ClientSession(timeout=limit, trust_env=False)
+            # Unlimited: a send that waits for a connection would run into its own time limit.
+            self._session = aiohttp.ClientSession(
+                timeout=limit, trust_env=False, connector=aiohttp.TCPConnector(limit=0)
+            )
         return self._session
 
     def _outcome(

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from bot import janitor, ledger, outbox
 from bot.contract import address, clock, messages, money
-from bot.janitor import stuck, sweep, unsure
-from bot.policy import settings
+from bot.janitor import sweep, unsure
+from bot.policy import decision, settings
 from bot.store import database, tables
 from tests.bot.store import rows
 from tests.bot.store.houses import house
@@ -66,18 +66,19 @@ async def test_a_lease_that_ended_is_unknown_and_keeps_its_money(store: database
 
 
 @pytest.mark.case("C03")
-async def test_a_repeat_that_reaches_him_once_is_scheduled_again(store: database.Store) -> None:
+async def test_a_repeat_that_reaches_him_once_is_left_to_the_dispatcher(
+    store: database.Store,
+) -> None:
     here = house(store, idempotent=True)
-    worn = rows.reply(2, "sending", attempts=stuck.ATTEMPTS)
+    worn = rows.reply(2, "sending", attempts=decision.ATTEMPTS)
     await rows.put_replies(store, rows.reply(1, "sending"), worn)
     await reserve(store, 1, 2)
     here.pass_ms(61_000)
-    counts = await here.janitor.step("tidy")
-    assert (counts["leases_again"], counts["leases_unknown"]) == (1, 1)
-    row = await here.reply(1)
-    assert (row["state"], row["reserved_micros"]) == ("scheduled", None)
-    assert row["due_ms"] == NOW_MS + 61_000
-    assert await used(store) == 80_000
+    assert (await here.janitor.step("tidy"))["leases_unknown"] == 1
+    assert (await here.reply(1))["state"] == "sending"
+    assert (await here.reply(2))["state"] == "unknown"
+    # It may be out: its money stays where it is.
+    assert await used(store) == 160_000
 
 
 async def test_replies_of_no_use_expire_and_give_the_window_back(store: database.Store) -> None:
@@ -147,7 +148,6 @@ async def test_tidy_is_what_simulate_calls(store: database.Store) -> None:
     counts = await janitor.tidy(store, CORE, lambda _channel: False, NOW_MS + 61_000)
     assert counts == {
         "leases_unknown": 1,
-        "leases_again": 0,
         "expired": 0,
         "released": 0,
         "unknown_posted": 0,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.janitor import stuck
+from bot.policy import decision
 from tests.e2e import crowd, program, truth
 
 ROUNDS = int(os.environ.get("ANTIRELOU_KILL_ROUNDS") or 50)
@@ -87,7 +87,7 @@ async def test_killed_at_any_moment_nothing_is_lost_and_nobody_answered_twice(
     # Phones that drop repeats let a torn send be tried again, unless it was torn every time.
     assert set(run.truth.states) <= {"sent", "cancelled", "unknown"}
     unsure = [r for r in run.truth.replies.values() if r["state"] == "unknown"]
-    assert all(row["attempts"] >= stuck.ATTEMPTS for row in unsure)
+    assert all(row["attempts"] >= decision.ATTEMPTS for row in unsure)
     assert run.torn
     assert run.truth.repeats
 

@@ -16,8 +16,9 @@ from bot.policy.flood.snapshot import Mode
 SURGE_LEAST: Final = 24.0
 TOPICAL: Final = 0.2
 _TOPICAL_LEAST: Final = 10
-# Of the day's cap: from here only free networks answer, until the day is over.
-SPENT: Final = 0.98
+# Of the day's cap: from here only free networks answer, until there is clearly money again.
+SPENT: Final = 0.995
+MONEY_BACK: Final = 0.9
 CALM_MS: Final = 3_600_000
 
 
@@ -68,6 +69,8 @@ def turn(before: Setting, sight: Sight) -> Setting:
         return Setting(mode=mode, since_ms=since_ms, stirred_ms=sight.now_ms, reason=kept)
     if mode is not Mode.NORMAL:
         return Setting(mode=mode, since_ms=sight.now_ms, stirred_ms=sight.now_ms, reason=reason)
+    if before.mode is Mode.FREE_ONLY and (sight.spent or 0.0) < MONEY_BACK:
+        return Setting(since_ms=sight.now_ms, stirred_ms=sight.now_ms, reason="there is money")
     if before.mode is not Mode.NORMAL and sight.now_ms - before.stirred_ms >= CALM_MS:
         return Setting(since_ms=sight.now_ms, stirred_ms=sight.now_ms, reason="calm for an hour")
     return before

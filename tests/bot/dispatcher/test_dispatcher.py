@@ -371,3 +371,89 @@ async def test_each_is_answered_from_the_address_of_the_pool_he_wrote_to() -> No
     await lapse(rooms, 2)
     told = {r.recipient.value: r.sender.value for r in world.sent}
     assert told == {f"+3363998000{n}": value for n, value in enumerate(pool)}
+
+
+class DiedError(BaseException):
+    """The process ended in mid-send."""
+
+
+async def torn(world: fake.World) -> build.Rooms:
+    """A reply whose send reached the phone, and then the process was killed."""
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+
+    def dies(reply: messages.OutboundReply) -> outcomes.Outcome | None:
+        world.sent.append(reply)
+        raise DiedError
+
+    world.outcome = dies
+    with pytest.raises(DiedError):
+        await rooms.dispatcher.step()
+    world.outcome = lambda _: None
+    await moment.advance(200)
+    return rooms
+
+
+@pytest.mark.case("C03")
+async def test_a_torn_send_is_made_again_as_it_was_where_a_repeat_is_dropped() -> None:
+    world = fake.World(idempotent=True)
+    rooms = await torn(world)
+    await rooms.janitor.step("tidy")
+    assert await used(rooms) == fake.PRICE
+    assert await rooms.dispatcher.repair() == 1
+    assert await rooms.dispatcher.repair() == 0
+    first, second = world.sent
+    assert (first.reply_id, first.text, first.sender) == (
+        second.reply_id,
+        second.text,
+        second.sender,
+    )
+    assert await states(rooms) == {"sent": 1}
+    assert await used(rooms) == fake.PRICE
+
+
+@pytest.mark.case("C44")
+async def test_stop_and_start_around_a_torn_send_bring_no_second_reply() -> None:
+    world = fake.World(idempotent=True)
+    rooms = await torn(world)
+    for text in ("STOP", "START", "encore moi"):
+        await rooms.intake.accept([fake.message(1, text=text, at=rooms.clock.now())])
+        await rooms.janitor.step("tidy")
+        await rooms.dispatcher.repair()
+        await lapse(rooms, 2)
+    assert len({r.reply_id for r in world.sent}) == 1
+    assert await states(rooms) in ({"unknown": 1}, {"sent": 1})
+    assert await used(rooms) == fake.PRICE
+
+
+async def test_a_torn_send_that_may_not_be_repeated_is_unknown() -> None:
+    world = fake.World(idempotent=False)
+    rooms = await torn(world)
+    assert await rooms.dispatcher.repair() == 0
+    await rooms.janitor.step("tidy")
+    assert await states(rooms) == {"unknown": 1}
+
+
+@pytest.mark.parametrize("how", ["paused", "not now"])
+async def test_a_torn_send_that_waits_stays_as_it_is(how: str) -> None:
+    world = fake.World(idempotent=True)
+    rooms = await torn(world)
+    until = rooms.clock.now() + dt.timedelta(hours=1)
+    if how == "paused":
+        await rooms.store.write(lambda tx: events.control(tx, 0, "paused", "forever"))
+    else:
+        world.outcome = lambda _: outcomes.NotNow(reason="429", retry_at=until)
+    await rooms.dispatcher.repair()
+    await rooms.janitor.step("tidy")
+    assert await states(rooms) == {"sending": 1}
+    assert await used(rooms) == fake.PRICE
+    world.outcome = lambda _: None
+    await rooms.store.write(lambda tx: events.control(tx, 0, "paused", None))
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(3700)
+    assert await rooms.dispatcher.repair() == 1
+    assert await states(rooms) == {"sent": 1}

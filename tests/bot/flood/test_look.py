@@ -8,12 +8,14 @@ import pathlib
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from bot import build, outbox
 from bot.contract import clock
 from bot.flood import memory
 from bot.policy import settings
 from bot.policy.flood.snapshot import Mode
+from bot.policy.lifecycle import State
 from bot.store import database, events, schema
 from tests.fakes import world as fake
 
@@ -82,7 +84,7 @@ async def test_a_raid_with_its_own_words_is_held_first_members_too(text: str) ->
     assert crowd.answered(world, "other") == 0
     calm = [n for n in crowd.kind if crowd.kind[n] == "person"]
     assert crowd.answered(world, "person") > 1 - 60 / len(calm)
-    held = await crowd.rooms.store.read(lambda tx: outbox.in_state(tx, outbox.State.HELD, 9999))
+    held = await crowd.rooms.store.read(lambda tx: outbox.in_state(tx, State.HELD, 9999))
     assert {row["reason"] for row in held} == {"new_topic"}
     assert all(row["topic"] for row in held)
 
@@ -96,8 +98,8 @@ async def test_a_new_topic_shared_by_many_is_held_and_told() -> None:
     assert crowd.answered(world, "other") <= 0.1
     assert crowd.answered(world, "person") >= 0.85
 
-    def told(tx: database.sa.Connection) -> set[str]:
-        return set(tx.execute(database.sa.text("SELECT kind FROM events")).scalars())
+    def told(tx: sa.Connection) -> set[str]:
+        return set(tx.execute(sa.text("SELECT kind FROM events")).scalars())
 
     assert {"new_topic", "mode"} <= await crowd.rooms.store.read(told)
 
