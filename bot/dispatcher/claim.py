@@ -14,7 +14,7 @@ from bot.contract import address, bridge, clock, messages
 from bot.dispatcher.moves import Moves, Pace
 from bot.policy import decision, delay, routing, settings, texts
 from bot.policy.decision import Reason, Step
-from bot.policy.flood import pacing, snapshot, topics, words
+from bot.policy.flood import byhand, pacing, snapshot, topics, words
 from bot.policy.lifecycle import State
 from bot.store import events, vault
 
@@ -98,7 +98,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
     moves = Moves(now_ms)
     pace = Pace(plan.core.budget.quotas)
     ready: list[_Ready] = []
-    seen = plan.flood()
+    seen = byhand.seen(plan.flood(), controls, now_ms)
     for reply in due:
         facts = _facts(reply, plan.core, seen, now_ms)
         step = decision.decide_due(facts, plan.core.reply)
@@ -110,7 +110,8 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
             moves.later(reply, now_ms + _LATER_MS)
         else:
             _route(reply, plan, now_ms, moves, ready, pace)
-    ready = _in_turn(tx, ready, plan, now_ms, moves)
+    ready = _free(ready, seen, moves)
+    ready = _in_turn(tx, ready, plan, moves, seen=seen, now_ms=now_ms)
     sends = _reserve(tx, ready, plan, now_ms, moves)
     moves.write(tx)
     return Claimed(moved=len(due), sends=sends)
@@ -130,18 +131,37 @@ def _facts(
         night_ends_ms=delay.after_night(now_ms, core.reply, core.budget.timezone, draw),
         topic=topics.of(words.unpack(reply.words), seen.flagged) if seen.flagged else None,
         approved=reply.approved,
-        mode_holds=seen.mode in (snapshot.Mode.REVIEW, snapshot.Mode.RECEIVE_ONLY),
+        mode_holds=seen.mode in byhand.HOLDING,
     )
 
 
+def _free(ready: list[_Ready], seen: snapshot.Snapshot, moves: Moves) -> list[_Ready]:
+    """In the mode that spends nothing: what costs something waits for the mode's end."""
+    if seen.mode is not snapshot.Mode.FREE_ONLY:
+        return ready
+    go: list[_Ready] = []
+    for one in ready:
+        if one.offer.micros and one.reply.automatic and not one.reply.approved:
+            moves.hold(one.reply, Reason.MODE, quoted_micros=one.offer.micros)
+        else:
+            go.append(one)
+    return go
+
+
 def _in_turn(
-    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: Moves
+    tx: sa.Connection,
+    ready: list[_Ready],
+    plan: Plan,
+    moves: Moves,
+    *,
+    seen: snapshot.Snapshot,
+    now_ms: int,
 ) -> list[_Ready]:
     """Those whose turn it is by the day's pacing, the most credible first; the others are held.
 
     Without a day's cap, and for what costs nothing, it is everybody's turn.
     """
-    budget, seen = plan.core.budget, plan.flood()
+    budget = plan.core.budget
     cap = budget.cap_day_micros
     if cap is None or not plan.core.flood.pacing or not any(one.offer.micros for one in ready):
         return ready

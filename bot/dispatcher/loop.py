@@ -18,8 +18,8 @@ import structlog
 from bot import outbox
 from bot.contract import bridge, clock, outcomes
 from bot.dispatcher import claim as claiming
+from bot.dispatcher import jumps, torn
 from bot.dispatcher import record as recording
-from bot.dispatcher import torn
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import database, events, vault
@@ -54,6 +54,7 @@ class Dispatcher:
         self._bridges = bridges
         self._plan = claiming.Plan(core=core, keys=keys, bridges=bridges, fed=fed, flood=flood)
         self._core = core
+        self._jumps = jumps.Jumps(moment)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -62,7 +63,14 @@ class Dispatcher:
 
     async def step(self) -> int:
         """One round: everything due now, up to a batch. Returns how many replies it moved."""
+        jump_s = self._jumps.look()
         now_ms = clock.to_ms(self._clock.now())
+        if jump_s is not None:
+            _log.warning("clock_jumped", seconds=round(jump_s))
+            data = {"seconds": round(jump_s)}
+            await self._store.write(lambda tx: events.append(tx, now_ms, "clock_jump", data))
+        if self._jumps.settling:
+            return 0
         due_ms = await self._store.read(outbox.next_due)
         if due_ms is None or due_ms > now_ms:
             return 0

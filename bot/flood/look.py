@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import clock
-from bot.flood import memory, rows
+from bot.flood import memory, orders, rows
 from bot.policy import decision, periods, settings
-from bot.policy.flood import breaker, pacing, snapshot, topics
+from bot.policy.flood import breaker, byhand, pacing, snapshot, topics
 from bot.policy.lifecycle import State
 from bot.store import database, events
 
@@ -67,18 +68,26 @@ class Flood:
         buckets = self._buckets(tx, min(oldest_ms, known.learned_ms or oldest_ms), now_ms)
         recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
         seen = _sum(recent)
+        found = orders.controls(tx, now_ms)
         flagged = topics.flag(seen, known.usual(), known.flagged, now_ms, self._core.flood)
+        for word in byhand.fine(found):
+            flagged.pop(word, None)
         fresh = len(flagged.keys() - known.flagged.keys())
         known.flagged = flagged
         self._surges(known, recent, now_ms)
         self._learn(known, buckets, oldest_ms, now_ms)
-        self._turn(tx, known, recent, now_ms)
+        known.setting = orders.turn(
+            tx, known.setting, self._sight(tx, known, recent, now_ms), found
+        )
         if fresh:
             events.append(tx, now_ms, "new_topic", {"words": fresh})
         rows.forget(tx, oldest_ms - snapshot.BUCKET_MS)
         if known.mark() != before:
             rows.keep(tx, known)
-        return {"topics": len(flagged), "new": fresh, "released": self._release(tx, known, now_ms)}
+        released = orders.release_fine(tx, found, now_ms)
+        doubted = known.surges | byhand.crowd(found, now_ms)
+        released += self._release(tx, known, doubted, now_ms)
+        return {"topics": len(flagged), "new": fresh, "released": released}
 
     def _buckets(self, tx: sa.Connection, oldest_ms: int, now_ms: int) -> dict[int, memory.Bucket]:
         """Closed buckets from memory, the last two and unknown ones from the rows."""
@@ -140,37 +149,38 @@ class Flood:
             full = len(known.days) > memory.DAYS
             known.anchor = self._usual(known) if full else None
 
-    def _turn(
+    def _sight(
         self,
         tx: sa.Connection,
         known: memory.Memory,
         recent: Mapping[int, memory.Bucket],
         now_ms: int,
-    ) -> None:
+    ) -> breaker.Sight:
         last = [b for s, b in recent.items() if s > now_ms - _HOUR_MS - snapshot.BUCKET_MS]
         cap = self._core.budget.cap_day_micros
         used = ledger.used(tx, self._day_scope(now_ms)) if cap else 0
-        sight = breaker.Sight(
+        return breaker.Sight(
             now_ms=now_ms,
             senders=sum(b.senders for b in last),
             topical=sum(b.topical for b in last),
             surging=snapshot.bucket_ms(now_ms) in known.surges,
             spent=used / cap if cap else None,
         )
-        after = breaker.turn(known.setting, sight)
-        if after.mode is not known.setting.mode:
-            events.append(tx, now_ms, "mode", {"mode": after.mode, "reason": after.reason})
-        known.setting = after
 
-    def _release(self, tx: sa.Connection, known: memory.Memory, now_ms: int) -> int:
-        """Let go what waits for its turn, as far as the day's money allows by now."""
+    def _release(
+        self, tx: sa.Connection, known: memory.Memory, doubted: AbstractSet[int], now_ms: int
+    ) -> int:
+        """Let go what waits for its turn or was held by a mode that is over, as money allows."""
+        if known.setting.mode in byhand.HOLDING:
+            return 0
+        most = 0 if known.setting.mode is snapshot.Mode.FREE_ONLY else ledger.NO_LIMIT
         cap = self._core.budget.cap_day_micros
         local = self._local(now_ms)
-        waiting = rows.waiting(tx, now_ms - _ON_TIME_MS, _RELEASE)
+        waiting = rows.waiting(tx, now_ms - _ON_TIME_MS, _RELEASE, most)
         if len(waiting) < _RELEASE:
             # Nobody else can be on time; those who are late anyway come last.
             ids = {row["id"] for row in waiting}
-            late = rows.waiting(tx, 0, _RELEASE)
+            late = rows.waiting(tx, 0, _RELEASE, most)
             waiting += [row for row in late if row["id"] not in ids]
         if not waiting:
             return 0
@@ -178,7 +188,7 @@ class Flood:
         chosen = []
         for keep, doubtful in ((pacing.CREDIBLE, False), (pacing.DOUBTFUL, True)):
             for row in waiting:
-                if (snapshot.bucket_ms(row["first_ms"]) in known.surges) is not doubtful:
+                if (snapshot.bucket_ms(row["first_ms"]) in doubted) is not doubtful:
                     continue
                 price = row["quoted_micros"] or 0
                 left = (
@@ -197,7 +207,9 @@ class Flood:
                 if price > left:
                     break
                 used += price
-                chosen.append({"id": row["id"], "due_ms": now_ms, "reason": decision.Reason.PACE})
+                chosen.append(
+                    {"id": row["id"], "due_ms": now_ms, "reason": _goes_on(row["reason"])}
+                )
         outbox.move(tx, State.HELD, State.SCHEDULED, chosen)
         return len(chosen)
 
@@ -206,6 +218,12 @@ class Flood:
 
     def _local(self, moment_ms: int) -> dt.datetime:
         return dt.datetime.fromtimestamp(moment_ms / 1000, self._core.budget.timezone)
+
+
+def _goes_on(held: str) -> decision.Reason:
+    """Why it is scheduled again."""
+    turn = decision.Reason.PACE
+    return turn if held == turn else decision.Reason.FIRST_CONTACT
 
 
 def _sum(recent: Mapping[int, memory.Bucket]) -> topics.Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,8 +27,10 @@ _KEEP = statements.upsert(_s).on_conflict_do_update(
 )
 _HELD = sa.literal_column("replies.state") == sa.literal_column("'held'")
 _WAITING = (
-    sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros)
-    .where(_HELD, _r.c.reason == Reason.PACE.value, _r.c.due_ms >= sa.bindparam("since"))
+    sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros, _r.c.reason)
+    .where(_HELD, _r.c.reason.in_((Reason.PACE.value, Reason.MODE.value)))
+    .where(_r.c.due_ms >= sa.bindparam("since"))
+    .where(sa.func.coalesce(_r.c.quoted_micros, 0) <= sa.bindparam("most"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
 )
@@ -63,7 +65,8 @@ def keep(tx: sa.Connection, kept: memory.Memory) -> None:
     tx.execute(_KEEP, {**_KEY, "value": kept.text()})
 
 
-def waiting(tx: sa.Connection, since_ms: int, limit: int) -> list[Mapping[str, int]]:
-    """Replies held for their turn, due since then, the oldest first."""
-    rows = tx.execute(_WAITING, {"since": since_ms, "limit": limit}).mappings()
+def waiting(tx: sa.Connection, since_ms: int, limit: int, most: int) -> list[Mapping[str, Any]]:
+    """Replies held for their turn or by a mode, due since then, of a price of `most` at most."""
+    told = {"since": since_ms, "limit": limit, "most": most}
+    rows = tx.execute(_WAITING, told).mappings()
     return [dict(row) for row in rows]

@@ -41,7 +41,7 @@ _PAST = {
     for state in (State.HELD, State.SCHEDULED)
 }
 _FOR_ROOM = (
-    sa.select(_r.c.id, _r.c.channel, _r.c.country, _r.c.reason)
+    sa.select(_r.c.id, _r.c.channel, _r.c.country, _r.c.reason, _r.c.quoted_micros)
     .where(_in(State.HELD), _r.c.reason.in_((Reason.MONEY, Reason.QUOTA)))
     .order_by(_r.c.first_ms, _r.c.id)
     .limit(SLICE)
@@ -134,10 +134,17 @@ def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, in
 
 
 def _guess(row: sa.RowMapping, budget: settings.Budget) -> ledger.Request:
-    """At the most: the price ceiling, or a whole cap where that is less. A quota costs nothing."""
-    caps = [budget.cap_day_micros, budget.cap_month_micros]
-    known = [cap for cap in caps if cap is not None]
-    micros = min([budget.price_ceiling_micros, *known]) if row["reason"] == Reason.MONEY else 0
+    """What it was quoted when it was held. Else the most: the ceiling, or a whole cap below it.
+
+    Nothing paid is ever guessed to be free, or a cap of nothing would let it go and hold it again
+    for ever. What waits for a quota alone and was never quoted may be free.
+    """
+    micros = row["quoted_micros"]
+    if micros is None and row["reason"] == Reason.MONEY:
+        caps = (budget.cap_day_micros, budget.cap_month_micros)
+        known = [cap for cap in caps if cap is not None]
+        micros = max(1, min([budget.price_ceiling_micros, *known]))
+    micros = micros or 0
     return ledger.Request(
         reply_id=row["id"],
         channel=row["channel"],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.contract import money
+from bot.simulate import truth
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Figures:
     course: Sequence[Stretch]
     faults: Sequence[str]
     wall_s: float
+    judged: truth.Judged | None = None
 
     @property
     def messages_per_s(self) -> float:
@@ -102,6 +104,7 @@ class Figures:
                 for day in self.days
             ],
             "faults": list(self.faults),
+            "judged": None if self.judged is None else self.judged.as_json(),
             "wall_s": round(self.wall_s, 3),
             "messages_per_s": round(self.messages_per_s, 1),
         }

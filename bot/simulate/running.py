@@ -16,7 +16,7 @@ from bot import build, ledger
 from bot.contract import money
 from bot.policy import settings
 from bot.policy.lifecycle import State
-from bot.simulate import accounts, clock, course, report, trace, world
+from bot.simulate import accounts, clock, course, made_floods, report, trace, truth, world
 from bot.store import database, schema, vault
 
 SEED: Final = 2017
@@ -31,16 +31,19 @@ def run(
     replies: pathlib.Path | None = None,
     progress: course.Progress | None = None,
     seed: int = SEED,
+    known: made_floods.Truth | None = None,
 ) -> report.Report:
     """Play a recording; the same bytes in `replies` for the same recording, settings and seed.
 
     Currency and time zone of the budget are the recording's. `progress` is told messages so far
-    and in all. Raises trace.TraceError before anything is done, and before `replies` is touched.
+    and in all. With what is `known` of a
+    made-up flood the report is judged by it. Raises trace.TraceError before anything is done, and
+    before `replies` is touched.
     """
     started_s = time.perf_counter()
     size = trace.measure(recording)
     core = _fitted(core, size.world)
-    outcome, seen = asyncio.run(_played(recording, size, core, progress, seed))
+    outcome, seen = asyncio.run(_played(recording, size, core, progress, seed, known))
     if replies is not None:
         _write(replies, seen, size.world.start_ms)
     return dataclasses.replace(outcome, wall_s=time.perf_counter() - started_s)
@@ -57,12 +60,13 @@ def _fitted(core: settings.Core, of: trace.World) -> settings.Core:
     return dataclasses.replace(core, budget=budget, who=who)
 
 
-async def _played(
+async def _played(  # noqa: PLR0917 (what `run` was told)
     recording: pathlib.Path,
     size: trace.Size,
     core: settings.Core,
     progress: course.Progress | None,
     seed: int,
+    known: made_floods.Truth | None,
 ) -> tuple[report.Report, Sequence[world.Seen]]:
     moment = clock.VirtualClock(size.world.start_ms)
     outside = world.Outside(size.world, moment)
@@ -84,7 +88,18 @@ async def _played(
         books = await store.read(accounts.read)
     finally:
         await store.close()
-    return _report(recording, size, core, outside, ran, pending, books), outside.seen
+    told = _report(recording, size, core, outside, ran, pending, books)
+    if known is None:
+        return told, outside.seen
+    judged = truth.judge(
+        known,
+        outside.seen,
+        ran.first_ms,
+        price=outside.price,
+        start_ms=size.world.start_ms,
+        last_ms=size.last_ms,
+    )
+    return dataclasses.replace(told, judged=judged), outside.seen
 
 
 def _longest_ms(rules: settings.Reply) -> int:

@@ -143,6 +143,42 @@ async def test_a_cap_below_the_price_ceiling_still_releases(store: database.Stor
     assert (await here.janitor.step("tidy"))["released"] == 1
 
 
+@pytest.mark.case("C06")
+async def test_a_cap_of_nothing_releases_nothing_paid(store: database.Store) -> None:
+    for budget in (
+        settings.Budget(cap_day_micros=0),
+        settings.Budget(cap_month_micros=0),
+        settings.Budget(country_cap_day_micros={"FR": 0}),
+        settings.Budget(cap_day_micros=0, price_ceiling_micros=0),
+    ):
+        here = house(store, core=dataclasses.replace(CORE, budget=budget))
+        await rows.run(store, sa.delete(tables.replies))
+        await rows.put_replies(
+            store,
+            rows.reply(1, "held", reason="money"),
+            rows.reply(2, "held", reason="money", quoted_micros=80_000),
+        )
+        for _ in range(3):
+            assert (await here.janitor.step("tidy"))["released"] == 0
+            here.pass_ms(MINUTE_MS)
+
+
+async def test_what_was_quoted_is_released_as_soon_as_that_fits(store: database.Store) -> None:
+    budget = settings.Budget(cap_day_micros=400_000, price_ceiling_micros=150_000)
+    here = house(store, core=dataclasses.replace(CORE, budget=budget))
+    await reserve(store, 5, 6, 7, 8, budget=budget)
+    quoted = (80_000, 80_001, None)
+    await rows.put_replies(
+        store,
+        *(
+            rows.reply(n, "held", reason="money", quoted_micros=micros)
+            for n, micros in enumerate(quoted, 1)
+        ),
+    )
+    assert (await here.janitor.step("tidy"))["released"] == 1
+    assert (await here.reply(1))["state"] == "scheduled"
+
+
 async def test_tidy_is_what_simulate_calls(store: database.Store) -> None:
     await rows.put_replies(store, rows.reply(1, "sending"))
     counts = await janitor.tidy(store, CORE, lambda _channel: False, NOW_MS + 61_000)

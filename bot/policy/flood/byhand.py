@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from bot.policy.flood import snapshot
 from bot.policy.flood.snapshot import Mode
 
 KEY: Final = "mode"
@@ -18,6 +19,8 @@ TOPIC: Final = "topic:"
 FINE: Final = "fine"
 # So long a topic that was found fine is none; by then its words are usual ones.
 FINE_MS: Final = 7 * 86_400_000
+# No reply waits longer, so no older quarter is asked for.
+CROWD_MS: Final = 36 * 3_600_000
 HOLDING: Final = frozenset({Mode.REVIEW, Mode.RECEIVE_ONLY})
 
 
@@ -73,4 +76,28 @@ def fine(controls: Mapping[str, str]) -> frozenset[int]:
         int(key.removeprefix(TOPIC))
         for key, value in controls.items()
         if key.startswith(TOPIC) and value == FINE
+    )
+
+
+def crowd(controls: Mapping[str, str], now_ms: int) -> frozenset[int]:
+    """Quarters in which everybody counts as one of a crowd: while `tight` is set by hand."""
+    found = order(controls, now_ms)
+    if found is None or found.mode is not Mode.TIGHT:
+        return frozenset()
+    first_ms = max(found.since_ms, now_ms - CROWD_MS)
+    return frozenset(range(snapshot.bucket_ms(first_ms), now_ms + 1, snapshot.BUCKET_MS))
+
+
+def seen(
+    by_leader: snapshot.Snapshot, controls: Mapping[str, str], now_ms: int
+) -> snapshot.Snapshot:
+    """What the leader last saw, corrected by what moderators set since."""
+    if KEY not in controls and not any(key.startswith(TOPIC) for key in controls):
+        return by_leader
+    good = fine(controls)
+    return dataclasses.replace(
+        by_leader,
+        mode=mode(controls, by_leader.mode, now_ms),
+        flagged={word: at for word, at in by_leader.flagged.items() if word not in good},
+        surges=by_leader.surges | crowd(controls, now_ms),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+import sqlalchemy as sa
 
 from bot import build, ledger, outbox
 from bot.contract import address, bridge, clock, messages, money, outcomes
@@ -457,3 +458,47 @@ async def test_a_torn_send_that_waits_stays_as_it_is(how: str) -> None:
     await moment.advance(3700)
     assert await rooms.dispatcher.repair() == 1
     assert await states(rooms) == {"sent": 1}
+
+
+class Jumpy(fake.Clock):
+    """A wall clock that somebody sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off = dt.timedelta()
+
+    def now(self) -> dt.datetime:
+        return super().now() + self.off
+
+
+@pytest.mark.case("C32")
+@pytest.mark.parametrize("hours", [1, -1, 30])
+async def test_a_clock_that_jumps_is_told_waits_a_minute_and_sends_nothing_twice(
+    hours: int,
+) -> None:
+    world = fake.World()
+    moment = Jumpy()
+    rooms = await fake.rooms(world, moment=moment)
+    await rooms.intake.accept([fake.message(n) for n in range(5)])
+    await rooms.intake.accept(
+        [fake.message(n, at=moment.now() - dt.timedelta(hours=3)) for n in range(5, 9)]
+    )
+    await rooms.dispatcher.step()
+    assert len(world.sent) == 4
+    moment.off = dt.timedelta(hours=hours)
+    assert await rooms.dispatcher.step() == 0
+    await moment.advance(59)
+    assert await rooms.dispatcher.step() == 0
+    await lapse(rooms, 4)
+    moment.off = dt.timedelta()
+    await lapse(rooms, 4)
+    told = [r.recipient.value for r in world.sent]
+    assert len(told) == len(set(told)) == (4 if hours == 30 else 9)
+
+    def jumps(tx: sa.Connection) -> list[str]:
+        query = "SELECT data FROM events WHERE kind = 'clock_jump' ORDER BY id"
+        return list(tx.execute(sa.text(query)).scalars())
+
+    there, back = await rooms.store.read(jumps)
+    assert there == f'{{"seconds": {hours * 3600}}}'
+    assert back == f'{{"seconds": {-hours * 3600}}}'
