@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import hypothesis.configuration
 import pytest
+import structlog
 
 pytest_plugins = [
     "pytester",
@@ -42,6 +47,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip browser tests where there is no browser, and say how to get one."""
     if item.get_closest_marker("browser") and find_chromium() is None:
         pytest.skip("no Chromium: apt install chromium, or set ANTIRELOU_CHROMIUM")
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Give the process back its own logging: commands tried in this process set up theirs."""
+    root = logging.getLogger()
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    levels = {name: one.level for name, one in _loggers()}
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers[:], logging.raiseExceptions = handlers, raising
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
+    structlog.reset_defaults()
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    known = logging.root.manager.loggerDict.items()
+    return [(name, one) for name, one in known if isinstance(one, logging.Logger)]
 
 
 @pytest.fixture(scope="session")

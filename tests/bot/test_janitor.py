@@ -152,10 +152,11 @@ async def test_a_cap_of_nothing_releases_nothing_paid(store: database.Store) -> 
         settings.Budget(cap_day_micros=0, price_ceiling_micros=0),
     ):
         here = house(store, core=dataclasses.replace(CORE, budget=budget))
-        await rows.run(store, sa.delete(tables.replies))
+        for table in (tables.replies, tables.persons):
+            await rows.run(store, sa.delete(table))
         await rows.put_replies(
             store,
-            rows.reply(1, "held", reason="money"),
+            rows.reply(1, "held", reason="money", quoted_micros=None),
             rows.reply(2, "held", reason="money", quoted_micros=80_000),
         )
         for _ in range(3):

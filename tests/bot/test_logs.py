@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -30,23 +30,6 @@ CANARIES = (NUMBER, NUMBER[1:], SPACED, NATIONAL, "pest.er", ACI, "purple-canary
 REPLY = "9f86d081884c7d659a2feaa0c55ad015"
 
 pytestmark = pytest.mark.case("C33")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Give the process back its own logging."""
-    root = logging.getLogger()
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    levels = {name: logging.getLogger(name).level for name in logs._LOUD}
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:], logging.raiseExceptions = handlers, raising
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
-    structlog.reset_defaults()
 
 
 @pytest.fixture(params=["json", "console"])

@@ -94,6 +94,11 @@ async def rooms(
     )
 
 
+def phone(number: int) -> str:
+    """The fictional phone `number` (0 to 9999)."""
+    return f"+3363998{number:04d}"
+
+
 def message(
     number: int, *, text: str = "salut", at: dt.datetime = START, **more: object
 ) -> messages.InboundMessage:
@@ -101,7 +106,7 @@ def message(
     values: dict[str, object] = {
         "channel": "sms",
         "provider_id": f"m{number}-{text}-{at.timestamp()}",
-        "sender": address.Address(address.SMS, f"+3363998{number:04d}"),
+        "sender": address.Address(address.SMS, phone(number)),
         "recipient": address.Address(address.SMS, OURS),
         "received_at": at,
         "text": text,

@@ -118,7 +118,7 @@ def test_a_capped_day_never_costs_a_cent_more(play: Play) -> None:
         spent[moment.astimezone(zone).date()] += int(Decimal(one["cost"]) * 1_000_000)
     assert max(spent.values()) <= CAP_MICROS
     # The cap binds here, so it is the cap that was seen at work.
-    assert sum(micros > CAP_MICROS * 0.99 for micros in spent.values()) >= 3
+    assert sum(micros > CAP_MICROS * 0.99 for micros in spent.values()) >= 2
     assert played.report.reserved_day_max_micros <= CAP_MICROS
     assert played.report.faults == []
     assert sum(played.report.fates.values()) == played.messages

@@ -84,7 +84,9 @@ async def test_a_reply_leads_to_the_person_after_a_merge(house: House) -> None:
     assert len(set(owners)) == 1
     assert owners[0] is not None
     person = owners[0]
-    told = await house.store.read(lambda tx: story.of_person(tx, house.keys, person, "EUR"))
+    told = await house.store.read(
+        lambda tx: story.of_person(tx, house.keys, person, house.core.budget, START_MS)
+    )
     assert told.written == 3
     assert [m.network for m in told.messages] == ["sms", "signal", "signal"]
     assert sorted(r.state for r in told.replies) == ["cancelled", "held"]
@@ -98,7 +100,9 @@ async def test_the_story_says_why_in_both_languages(tmp_path: pathlib.Path) -> N
         await made.write_in(ANNA, at_ms=START_MS + 60_000)
         await made.write_in(ANNA, "STOP", at_ms=START_MS + 120_000)
         person = (await made.person())["id"]
-        told = await made.store.read(lambda tx: story.of_person(tx, made.keys, person, "EUR"))
+        told = await made.store.read(
+            lambda tx: story.of_person(tx, made.keys, person, made.core.budget, START_MS)
+        )
     finally:
         await made.store.close()
     assert [m.decision for m in told.messages] == ["reply", "silence", "opt_out"]

@@ -359,7 +359,7 @@ async def test_two_answering_machines_stop_after_one_reply() -> None:
 
 @pytest.mark.case("C43")
 async def test_each_is_answered_from_the_address_of_the_pool_he_wrote_to() -> None:
-    pool = [f"+33639989{n:03d}" for n in range(3)]
+    pool = [fake.phone(9000 + n) for n in range(3)]
     world = fake.World()
     world.addresses = [
         bridge.OwnAddress(address=address.Address(address.SMS, value), state=state)
@@ -371,7 +371,7 @@ async def test_each_is_answered_from_the_address_of_the_pool_he_wrote_to() -> No
         await rooms.intake.accept([fake.message(n, recipient=to)])
     await lapse(rooms, 2)
     told = {r.recipient.value: r.sender.value for r in world.sent}
-    assert told == {f"+3363998000{n}": value for n, value in enumerate(pool)}
+    assert told == {fake.phone(n): value for n, value in enumerate(pool)}
 
 
 class DiedError(BaseException):
