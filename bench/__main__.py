@@ -9,12 +9,13 @@ import pathlib
 
 from rich import box, console, progress, table
 
-from bench import measure, serving, simulating, small
+from bench import flooding, measure, serving, simulating, small
 
 # Each gives its lines one by one; `--quick` is passed on. A new bench is a new entry here.
 BENCHES: tuple[tuple[str, measure.Bench], ...] = (
     ("simulate", simulating.bench),
     ("small", small.bench),
+    ("flood", flooding.bench),
     ("start", serving.starting),
     ("intake", serving.taking_in),
 )

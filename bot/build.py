@@ -26,7 +26,7 @@ from bot.inbox import state as inboxing
 from bot.policy import numbers, settings
 from bot.store import database, ids, keyvalue, pool, schema, vault
 from bot.web import app as web
-from bot.web import gauges
+from bot.web import gauges, health
 
 _SQLITE: Final = "sqlite:"
 _SIMULATOR: Final = "simulator"
@@ -76,15 +76,16 @@ def rooms(
     """Wire the working parts; nothing runs yet."""
     own = frozenset(
         (a.address.network, a.address.value) for b in bridges.values() for a in b.addresses
-    )
-    flood = look.Flood(store, core, moment)
+    ) | {(b.network, way) for b in bridges.values() for v in core.who.own for way in (v, v.lower())}
+    hashed = signals.hasher(keys)
+    flood = look.Flood(store, core, moment, signals.common(hashed))
     context = inboxing.Context(
         core=core,
         keys=keys,
         ids=ids.Ids(),
         own=own,
         countries=core.who.countries or numbers.EEA_UK_CH_OVERSEAS,
-        hashed=signals.hasher(keys),
+        hashed=hashed,
         flood=lambda: flood.snapshot,
     )
     intake = Intake(store, context, moment)
@@ -177,7 +178,7 @@ async def house(
     async with contextlib.AsyncExitStack() as undo:
         await store.open()
         undo.push_async_callback(store.close)
-        keys = await schema.prepare(store, told.store.key_file)
+        keys = await schema.prepare(store, told.store.key_file, core.budget.currency)
         offered = await store.write(functools.partial(_pool, bridges=bridges, moment=moment))
         undo.pop_all()
     # The machine's own clock, even where the demo's runs faster: it judges what hangs.
@@ -189,7 +190,14 @@ async def house(
     made = rooms(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
     )
-    shown = gauges.Gauges()
+    report = health.Report(
+        supervised=watch.health,
+        beats=watch.beats,
+        chores=made.janitor,
+        flood=made.flood,
+        moment=moment,
+    )
+    shown = gauges.Gauges(report.ages)
     extra = (
         api.routes(store=store, core=core, keys=keys, moment=moment, token=console_token)
         if console_token is not None
@@ -202,9 +210,10 @@ async def house(
         app=web.create(
             routes=_routes(made),
             channels=_channels(told, bridges, offered),
-            health=watch.health,
+            health=report.tell,
             metrics=shown.render,
             extra=extra,
+            admin_token=told.web.admin_token,
         ),
     )
 

@@ -17,13 +17,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot.contract import money
-from bot.policy import periods, settings
+from bot.policy import periods, scopes, settings
 from bot.store import database, events, prepared, statements, tables
 
-NO_LIMIT: Final = 1 << 62
+NO_LIMIT: Final = scopes.NO_LIMIT
 REPLIES: Final = "replies"
 INBOUND: Final = "inbound"
-DONATIONS: Final = "donations"
+DONATIONS: Final = scopes.DONATIONS
+# No price is a billion of anything; one that is would overflow the sums.
+_ABSURD_MICROS: Final = 1_000_000_000 * money.MICROS
 
 _caps = tables.caps
 _postings = tables.postings
@@ -43,6 +45,13 @@ _TAKE = prepared.Prepared(
     )
 )
 _ADD = prepared.Prepared(statements.bump(_caps, "used"))
+_moved = _caps.c.used + sa.bindparam("by", type_=sa.BigInteger)
+# A cap that was set after the reply was claimed holds nothing of it: no row, and never below 0.
+_ADJUST = prepared.Prepared(
+    sa.update(_caps)
+    .where(_caps.c.scope == sa.bindparam("of"))
+    .values(used=sa.case((_moved < 0, 0), else_=_moved))
+)
 _POST = prepared.Insert(_postings)
 
 
@@ -84,50 +93,23 @@ def period(budget: settings.Budget, now_ms: int) -> str:
 
 
 def convert(budget: settings.Budget, told: money.Money) -> Amount | None:
-    """`told` in the budget's currency; None without a rate for it (fail closed)."""
+    """`told` in the budget's currency; None without a rate, or for no price at all (fail closed).
+
+    A price below zero would make money.
+    """
+    if _odd(told):
+        return None
     if told.currency == budget.currency:
         return Amount(micros=told.micros, original=told, rate_micros=money.MICROS)
     rate = budget.rates.get(told.currency)
-    if rate is None:
+    if rate is None or told.micros * rate.micros > _ABSURD_MICROS * money.MICROS:
         return None
     into = rate.convert(told, budget.currency)
     return Amount(micros=into.micros, original=told, rate_micros=rate.micros)
 
 
-def _scopes(
-    budget: settings.Budget,
-    *,
-    channel: str,
-    country: str | None,
-    micros: int,
-    parts: int,
-    hour: str,
-) -> list[tuple[str, int, int, str]]:
-    """(scope, amount, limit, reason of a refusal) of one reply whose send starts in `hour`."""
-    day, month = hour[:10], hour[:7]
-    cap_day, cap_month = budget.cap_day_micros, budget.cap_month_micros
-    out: list[tuple[str, int, int, str]] = []
-    quota = budget.quotas.get(channel)
-    if micros:
-        out = [
-            (f"day:{day}", micros, NO_LIMIT if cap_day is None else cap_day, "money"),
-            (f"month:{month}", micros, NO_LIMIT if cap_month is None else cap_month, "money"),
-            (DONATIONS, micros, 0 if budget.donations_only else NO_LIMIT, "money"),
-        ]
-        cap = budget.country_cap_day_micros.get(country or "")
-        if cap is not None:
-            out.append((f"country:{country}:{day}", micros, cap, "money"))
-        if quota and quota.cap_day_micros is not None:
-            out.append((f"channel:{channel}:{day}", micros, quota.cap_day_micros, "money"))
-    if quota:
-        for scope, amount, limit in (
-            (f"parts:{channel}:{hour}", parts, quota.parts_per_hour),
-            (f"parts:{channel}:{day}", parts, quota.parts_per_day),
-            (f"recipients:{channel}:{month}", 1, quota.recipients_per_month),
-        ):
-            if limit is not None:
-                out.append((scope, amount, limit, "quota"))
-    return out
+def _odd(told: money.Money) -> bool:
+    return not 0 <= told.micros <= _ABSURD_MICROS
 
 
 def reserve(
@@ -165,7 +147,7 @@ def _judge(
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)
     wanted = [
-        _scopes(
+        scopes.of(
             budget,
             channel=r.channel,
             country=r.country,
@@ -175,23 +157,19 @@ def _judge(
         )
         for r in requests
     ]
-    names = sorted({scope for scopes in wanted for scope, *_ in scopes})
+    names = sorted({name for each in wanted for name, *_ in each})
     used: dict[str, int] = dict(_USED.rows(tx, names))
     taken: dict[str, int] = {}
     limits: dict[str, int] = {}
     answers: list[str | None] = []
-    for scopes in wanted:
+    for each in wanted:
         refusal = next(
-            (
-                why
-                for name, x, cap, why in scopes
-                if used.get(name, 0) + taken.get(name, 0) + x > cap
-            ),
+            (why for name, x, cap, why in each if used.get(name, 0) + taken.get(name, 0) + x > cap),
             None,
         )
         answers.append(refusal)
         if refusal is None:
-            for name, x, cap, _ in scopes:
+            for name, x, cap, _ in each:
                 taken[name] = taken.get(name, 0) + x
                 limits[name] = cap
     return answers, taken, limits
@@ -238,6 +216,14 @@ def _add(tx: sa.Connection, deltas: Mapping[str, int]) -> None:
         _ADD.many(tx, rows)
 
 
+def _move(tx: sa.Connection, deltas: Mapping[str, int]) -> None:
+    """Change what claimed replies hold, by their scopes of today."""
+    _add(tx, {s: x for s, x in deltas.items() if x > 0 or not scopes.optional(s)})
+    rows = [{"of": s, "by": x} for s, x in sorted(deltas.items()) if x < 0 and scopes.optional(s)]
+    if rows:
+        _ADJUST.many(tx, rows)
+
+
 def void(
     tx: sa.Connection, held: Iterable[Reservation], budget: settings.Budget, now_ms: int
 ) -> None:
@@ -249,12 +235,12 @@ def void(
             deltas[scope] = deltas.get(scope, 0) - x
         if one.micros:
             rows.append(_row(now_ms, "void", one, -one.micros, one.period[:10], None))
-    _add(tx, deltas)
+    _move(tx, deltas)
     _post_rows(tx, rows)
 
 
-def _of(budget: settings.Budget, one: Reservation) -> list[tuple[str, int, int, str]]:
-    return _scopes(
+def _of(budget: settings.Budget, one: Reservation) -> list[scopes.Scope]:
+    return scopes.of(
         budget,
         channel=one.channel,
         country=one.country,
@@ -273,14 +259,13 @@ def post(
     """Post true prices; returns the micros posted for each.
 
     Above the reservation and above a cap: the excess is taken off the next period, with an
-    event. A price in a currency without a rate posts the reservation, with an event.
+    event. What is no price, or in a currency without a rate, posts the reservation, with an event.
     """
     rows, posted = [], []
     for one, price in told:
         amount = convert(budget, price)
         if amount is None:
-            data = {"reply": one.reply_id, "currency": price.currency}
-            events.append(tx, now_ms, "unknown_currency", data)
+            _doubt(tx, price, {"reply": one.reply_id, "channel": one.channel}, now_ms)
         late = 0
         if amount is not None and amount.micros != one.micros:
             late = _correct(tx, one, amount.micros - one.micros, budget, now_ms)
@@ -294,6 +279,14 @@ def post(
     return posted
 
 
+def _doubt(tx: sa.Connection, told: money.Money, about: Mapping[str, object], now_ms: int) -> None:
+    """Tell people of a price that could not be posted."""
+    if _odd(told):
+        events.append(tx, now_ms, "odd_price", about)
+    else:
+        events.append(tx, now_ms, "unknown_currency", {**about, "currency": told.currency})
+
+
 def _next(budget: settings.Budget, day: str, now_ms: int) -> str:
     """The day that bears what `day` could not: one that is over binds nobody any more."""
     return max(periods.next_day(day), periods.day(now_ms, budget.timezone))
@@ -304,8 +297,8 @@ def _correct(
 ) -> int:
     """Move the caps by the difference to the reservation; returns what the next day bears."""
     day, month = one.period[:10], one.period[:7]
-    scopes = {f"day:{day}": budget.cap_day_micros, f"month:{month}": budget.cap_month_micros}
-    over = _excess(tx, scopes, diff)
+    capped = {f"day:{day}": budget.cap_day_micros, f"month:{month}": budget.cap_month_micros}
+    over = _excess(tx, capped, diff)
     late, later = over[f"day:{day}"], over[f"month:{month}"]
     next_month = max(periods.next_month(month), periods.month(now_ms, budget.timezone))
     deltas = {
@@ -318,18 +311,18 @@ def _correct(
     for scope, *_ in _of(budget, dataclasses.replace(one, micros=max(one.micros, 1))):
         if scope.startswith(("country:", "channel:")):
             deltas[scope] = diff
-    _add(tx, deltas)
+    _move(tx, deltas)
     if diff > 0:
         events.append(tx, now_ms, "late_price", {"reply": one.reply_id, "over_micros": diff})
     return late
 
 
-def _excess(tx: sa.Connection, scopes: Mapping[str, int | None], diff: int) -> dict[str, int]:
+def _excess(tx: sa.Connection, capped: Mapping[str, int | None], diff: int) -> dict[str, int]:
     """How much of `diff` would pass each cap."""
-    used: dict[str, int] = dict(_USED.rows(tx, sorted(scopes)))
+    used: dict[str, int] = dict(_USED.rows(tx, sorted(capped)))
     return {
         scope: 0 if cap is None else min(max(used.get(scope, 0) + diff - cap, 0), max(diff, 0))
-        for scope, cap in scopes.items()
+        for scope, cap in capped.items()
     }
 
 
@@ -342,13 +335,12 @@ def take_inbound(
     for (channel, currency), micros in sorted(costs.items()):
         if not micros:
             continue
-        told = money.Money(micros, currency)
+        told = money.Money(max(-money.MAX_MICROS, min(micros, money.MAX_MICROS)), currency)
         amount = convert(budget, told)
         if amount is None:
             # It cannot be refused: kept as it was told, and people are told once a day.
             if not used(tx, odd := f"odd:{channel}:{currency}:{day}"):
-                data = {"channel": channel, "currency": currency}
-                events.append(tx, now_ms, "unknown_currency", data)
+                _doubt(tx, told, {"channel": channel}, now_ms)
             _add(tx, {odd: 1})
             amount = Amount(micros=0, original=told, rate_micros=0)
         total += amount.micros

@@ -43,6 +43,14 @@ class DueReply:
     approved: bool
     opted_out_ms: int | None
     blocked_ms: int | None
+    blocked_until_ms: int
+    merged_into: int | None
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the person's window is another reply's by now, or the person another one."""
+        changed = self.merged_into is not None or self.blocked_until_ms != self.window_ms
+        return self.automatic and changed
 
 
 _DUE_NAMES: Final = tuple(field.name for field in dataclasses.fields(DueReply))
@@ -60,6 +68,15 @@ _NEXT = prepared.Prepared(
         sa.literal_column("state") == sa.literal_column("'scheduled'")
     )
 )
+# Each asks its own partial index: counting states would read every reply there ever was.
+_GOES_ON = tuple(
+    prepared.Prepared(
+        sa.select(sa.func.min(_r.c.due_ms)).where(
+            sa.literal_column("state") == sa.literal_column(f"'{state}'")
+        )
+    )
+    for state in (State.HELD, State.SCHEDULED, State.SENDING)
+)
 _GIVE_BACK = prepared.Prepared(
     sa.update(_p)
     .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms == sa.bindparam("window"))
@@ -74,7 +91,7 @@ _TAKE_WINDOW = prepared.Prepared(
 
 def key(keys: vault.Vault, reply_id: int) -> str:
     """The reply's name for the outside: 32 hexadecimal digits that nobody can make up."""
-    return f"{reply_id:016x}{keys.hash('reply', str(reply_id)).hex()[:16]}"
+    return f"{reply_id:016x}{keys.lasting('reply', str(reply_id)).hex()[:16]}"
 
 
 def read_key(keys: vault.Vault, text: str) -> int | None:
@@ -105,6 +122,11 @@ def next_due(tx: sa.Connection) -> int | None:
     return moment
 
 
+def goes_on(tx: sa.Connection) -> bool:
+    """Whether any reply is held, scheduled or being sent; a look at the partial indexes."""
+    return any(found.rows(tx)[0][0] is not None for found in _GOES_ON)
+
+
 def add(tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert new replies (held or scheduled); the index refuses a person's second active one."""
     _ADD.many(tx, rows)
@@ -114,12 +136,20 @@ _ADD = prepared.Insert(_r)
 _MOVES: dict[tuple[State, State, tuple[str, ...]], prepared.Prepared] = {}
 
 
-def move(tx: sa.Connection, before: State, after: State, rows: Sequence[Mapping[str, Any]]) -> None:
+def move(
+    tx: sa.Connection,
+    before: State,
+    after: State,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    gives_back: bool = True,
+) -> None:
     """Move replies from one state to another, setting the other columns of each row.
 
     `rows`: dicts of one shape, `id` and columns to set. Where the new state gives the window
-    back, `person_id` and `window_ms` are expected too (not set). Raises ConflictError if one
-    of them is not in `before` any more, lifecycle.IllegalMoveError for an impossible move.
+    back, `person_id` and `window_ms` are expected too (not set); without `gives_back` it is kept
+    all the same. Raises ConflictError if one of them is not in `before` any more,
+    lifecycle.IllegalMoveError for an impossible move.
     """
     if not rows:
         return
@@ -130,7 +160,7 @@ def move(tx: sa.Connection, before: State, after: State, rows: Sequence[Mapping[
     changed = _statement(before, after, columns).many(tx, values)
     if changed != len(rows):
         raise database.ConflictError(f"{len(rows) - changed} replies are no longer {before}")
-    if after in lifecycle.GIVES_BACK:
+    if gives_back and after in lifecycle.GIVES_BACK:
         back = [{"person": r["person_id"], "window": r["window_ms"]} for r in rows]
         _GIVE_BACK.many(tx, back)
 

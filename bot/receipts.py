@@ -47,11 +47,6 @@ _OPT_OUT = (
     .where(_p.c.id == sa.bindparam("person"), _p.c.opted_out_ms.is_(None))
     .values(opted_out_ms=sa.bindparam("at_ms"))
 )
-_RETAKE = (
-    sa.update(_p)
-    .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms < sa.bindparam("until"))
-    .values(blocked_until_ms=sa.bindparam("until"))
-)
 _PRICED = (
     sa.update(_r)
     .where(_r.c.id == sa.bindparam("of"))
@@ -211,10 +206,6 @@ def _deliver(
 ) -> None:
     """Move the reply if the lifecycle allows it from where it is; else it is old news."""
     before, after = State(row["state"]), _TARGET[receipt.delivery or messages.Delivery.SENT]
-    if before is State.FAILED and after is State.DELIVERED:
-        # It reached him after all: he has had his one reply of this window.
-        until = {"person": people.survivor(tx, row["person_id"]), "until": row["window_ms"]}
-        tx.execute(_RETAKE, until)
     if after not in lifecycle.MOVES[before]:
         return
     change: dict[str, Any] = {
@@ -229,7 +220,9 @@ def _deliver(
         change |= {"reason": reason, "person_id": row["person_id"], "window_ms": row["window_ms"]}
     else:
         change["sent_ms"] = row["sent_ms"] or clock.to_ms(receipt.at)
-    outbox.move(tx, before, after, [change])
+    # The window stays: the provider took the message and bills it, and a handset that always
+    # fails must not be sent one paid reply after the other.
+    outbox.move(tx, before, after, [change], gives_back=False)
     row |= change | {"state": after}
     if before is State.UNKNOWN:
         events.append(tx, now_ms, "settled", {"reply": row["id"], "state": after})

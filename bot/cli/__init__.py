@@ -13,6 +13,7 @@ from typing import Final
 
 import typer
 
+from bot.cli import holding_back as holding_back
 from bot.cli import looking as looking
 from bot.cli import options as options
 from bot.cli import running as running
@@ -29,7 +30,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _room in (running, trying, looking, steering):
+for _room in (running, trying, looking, holding_back, steering):
     _room.register(app)
 
 

@@ -115,7 +115,7 @@ def _database(settings: config.Settings) -> Iterator[str]:
     for place in (path, folder):
         if not os.access(place, os.W_OK):
             yield f"store.url: {place} cannot be written; mend its owner or mode"
-    yield from _inside(path, key_file)
+    yield from _inside(path, key_file, settings.core.budget.currency)
 
 
 def _room_for(path: pathlib.Path, key: str) -> Iterator[str]:
@@ -134,8 +134,8 @@ def _key_faults(key_file: pathlib.Path) -> Iterator[str]:
         yield f"store.key_file: {error}"
 
 
-def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
-    """Schema and fingerprints of an existing database, by a reader that can change nothing."""
+def _inside(path: pathlib.Path, key_file: pathlib.Path, currency: str) -> Iterator[str]:
+    """What is wrong inside an existing database, by a reader that can change nothing."""
     # Without a log nobody has it open, and even a reader would make one if it were not told so.
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
 
@@ -150,6 +150,7 @@ def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
         with engine.connect() as tx:
             revision = schema.revision(tx)
             stored = {} if revision is None else dict(tx.execute(query).all())
+            wrong = None if revision is None else schema.misfit(tx, currency)
     except exc.DBAPIError as error:
         yield f"store.url: {path} cannot be read ({error.orig}); is it a database of antirelou?"
         return
@@ -161,6 +162,8 @@ def _inside(path: pathlib.Path, key_file: pathlib.Path) -> Iterator[str]:
             f"store.url: schema {revision}, this program needs {schema.HEAD}; "
             "run antirelou migrate, or use the program that belongs to the database"
         )
+    if wrong is not None:
+        yield f"budget.currency: {wrong}"
     try:
         held = vault.load(key_file).fingerprints()
     except vault.KeyFileError as error:

@@ -1,9 +1,9 @@
-"""Commands that only look: status, why, review, ledger, version; and the pool of addresses."""
+"""Commands that only look: status, forecast, why, review, ledger, version; and the pool."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from bot.cli import opening
     from bot.console import results, story
 
+_FEW: Final = 20
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("status", epilog="Example: antirelou status --json")(status)
+    app.command("forecast", epilog="Example: antirelou forecast --json")(forecast)
     why_example = "Example: antirelou why 0000000000000007a1b2c3d4e5f60718"
     app.command("why", epilog=why_example)(why)
     app.command("review", epilog="Example: antirelou review")(review)
@@ -41,6 +44,25 @@ def status(
     told = options.told(config, set_, json_)
     found, at = opening.read(told, lambda tx, at: states.status(tx, at.core, at.now_ms))
     opening.show(told, found, render.status(found, at.times))
+
+
+def forecast(
+    *,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """What money is left, at what rate it goes, until when.
+
+    At the rate of the last hour, of the last 24 hours, and of a usual day; inbound apart.
+    """
+    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    from bot.console import forecast as ahead  # noqa: PLC0415 (slow to import)
+    from bot.console import render  # noqa: PLC0415 (slow to import)
+
+    told = options.told(config, set_, json_)
+    found, at = opening.read(told, lambda tx, at: ahead.forecast(tx, at.core.budget, at.now_ms))
+    opening.show(told, found, render.forecast(found, at.times))
 
 
 def why(
@@ -70,8 +92,8 @@ def why(
         persons = steering.find(tx, at, typed)
         if not persons:
             options.fail(["nobody with this address has written"])
-        currency = at.core.budget.currency
-        return [stories.of_person(tx, at.keys, one, currency) for one in persons]
+        budget = at.core.budget
+        return [stories.of_person(tx, at.keys, one, budget, at.now_ms) for one in persons]
 
     found, at = opening.read(told, work)
     opening.show(told, found, [line for one in found for line in render.story(one, at.times)])
@@ -79,19 +101,40 @@ def why(
 
 def review(
     *,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="Each reply too; a few are always listed.")
+    ] = False,
     config: options.ConfigFile = None,
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """The replies that wait for a moderator."""
+    """The replies that are held, by what holds them together.
+
+    A cluster is a reason or one new topic. What was written is never shown.
+    """
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
-    from bot.console import holding, render  # noqa: PLC0415 (slow to import)
+    from bot.console import clusters, holding, render, results  # noqa: PLC0415 (slow to import)
 
     told = options.told(config, set_, json_)
-    found, at = opening.read(
-        told, lambda tx, at: holding.review(tx, keys=at.keys, rules=at.core.reply)
-    )
-    opening.show(told, found, render.review(found, at.times))
+
+    def work(
+        tx: sa.Connection, at: opening.At
+    ) -> tuple[tuple[clusters.Cluster, ...], holding.Review]:
+        listed = clusters.listed(tx, at.keys, at.core)
+        return listed, holding.review(tx, keys=at.keys, rules=at.core.reply)
+
+    (listed, found), at = opening.read(told, work)
+    if told.as_json:
+        one_by_one = results.as_json(found)
+        options.put_json({"clusters": results.as_json(listed), **_fields(one_by_one)})
+        return
+    opening.show(told, None, render.clusters(listed, at.times))
+    if replies or found.total <= _FEW:
+        opening.show(told, None, render.review(found, at.times))
+
+
+def _fields(plain: object) -> dict[str, object]:
+    return plain if isinstance(plain, dict) else {}
 
 
 def ledger(

@@ -112,7 +112,7 @@ async def _run(
     store = database.Store(path)
     try:
         await store.open()
-        keys = await _keys(store, found.store.key_file, path)
+        keys = await _keys(store, found, path)
         at = At(
             settings=found,
             core=found.core,
@@ -127,7 +127,7 @@ async def _run(
         await store.close()
 
 
-async def _keys(store: database.Store, key_file: pathlib.Path, path: pathlib.Path) -> vault.Vault:
+async def _keys(store: database.Store, found: config.Settings, path: pathlib.Path) -> vault.Vault:
     """The keys of an up-to-date database; nothing is made and nothing is migrated."""
     revision = await store.read(schema.revision)
     if revision is None:
@@ -137,7 +137,7 @@ async def _keys(store: database.Store, key_file: pathlib.Path, path: pathlib.Pat
             f"{path} has schema {revision}, this program needs {schema.HEAD}; "
             "run antirelou migrate, or use the program that belongs to the database"
         )
-    return await schema.prepare(store, key_file)
+    return await schema.prepare(store, found.store.key_file, found.core.budget.currency)
 
 
 def acting() -> str:

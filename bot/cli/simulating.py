@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,28 +21,62 @@ from bot.policy import settings as policy
 _CAPS: Final = ("cap_day", "cap_month")
 
 
-def simulate(
-    told: options.Told,
-    trace: pathlib.Path,
-    *,
-    replies: pathlib.Path | None,
-    chart: pathlib.Path | None,
-) -> None:
-    """Play the recording. A fault in it ends with its line, and nothing is written."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be played, and where its results go. One of `trace` and `flood` is None.
+
+    `save`: where a made-up flood is written; `against`: settings of a second run of the same.
+    """
+
+    trace: pathlib.Path | None = None
+    flood: simulation.Flood | None = None
+    save: pathlib.Path | None = None
+    replies: pathlib.Path | None = None
+    chart: pathlib.Path | None = None
+    against: options.Told | None = None
+
+
+def simulate(told: options.Told, order: Order) -> None:
+    """Play it. A fault in a recording ends with its line, and nothing is written."""
+    if order.flood is not None and order.flood.kind not in simulation.KINDS:
+        options.fail(
+            [f"no scenario of ours; choose from {', '.join(simulation.KINDS)}"], options.FAULTY
+        )
     core = settings(told)
-    try:
-        with _bar() as moved:
-            report = simulation.run(trace, core, replies=replies, progress=moved)
-        if chart is not None:
-            report.chart(chart)
-    except simulation.TraceError as error:
-        options.fail([str(error)])
-    except OSError as error:
-        options.fail([f"{error.filename or trace}: {error.strerror}"])
+    other = settings(order.against) if order.against is not None else None
+    with tempfile.TemporaryDirectory(prefix="antirelou-") as folder:
+        try:
+            report, second = _played(order, core, other, pathlib.Path(folder))
+        except (simulation.TraceError, simulation.NoChartError, ValueError) as error:
+            options.fail([str(error)])
+        except OSError as error:
+            options.fail([f"{error.filename or order.trace}: {error.strerror}"])
     if told.as_json:
-        options.put_json(report.as_json())
-    else:
-        console.Console(highlight=False).print(report.table())
+        both = {} if second is None else {"against": second.as_json()}
+        options.put_json(report.as_json() | both)
+        return
+    shown = report.table() if second is None else report.beside(second)
+    console.Console(highlight=False).print(shown)
+
+
+def _played(
+    order: Order, core: policy.Core, other: policy.Core | None, folder: pathlib.Path
+) -> tuple[simulation.Report, simulation.Report | None]:
+    trace, known = order.trace, None
+    if order.flood is not None:
+        made = f"{order.flood.kind}-{order.flood.seed}.jsonl.gz"
+        trace = order.save or folder / made
+        known = simulation.write(trace, order.flood)
+    assert trace is not None  # noqa: S101 (the command line asked for one of the two)
+    with _bar() as moved:
+        report = simulation.run(trace, core, replies=order.replies, progress=moved, known=known)
+    second = None
+    if other is not None:
+        with _bar() as moved:
+            second = simulation.run(trace, other, progress=moved, known=known)
+    if order.chart is not None:
+        report.chart(order.chart)
+    return report, second
 
 
 def settings(told: options.Told) -> policy.Core:

@@ -1,4 +1,4 @@
-"""Commands that change something: pause, resume, held replies, persons, money."""
+"""Commands that change something: pause, resume, persons, money."""
 
 from __future__ import annotations
 
@@ -22,10 +22,6 @@ _UNITS_S: Final = (86_400, 3_600, 60, 1)
 _LONGEST_S: Final = 366 * 86_400
 
 Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", help="Only this channel.")]
-Replies = Annotated[
-    list[str] | None, typer.Argument(metavar="REPLY...", help="As review shows them.")
-]
-AllHeld = Annotated[bool, typer.Option("--all", help="Every held reply.")]
 Person = Annotated[
     str,
     typer.Argument(
@@ -39,8 +35,6 @@ def register(app: typer.Typer) -> None:
     for name, command, example in (
         ("pause", pause, "antirelou pause sms --for 2h"),
         ("resume", resume, "antirelou resume"),
-        ("approve", approve, "antirelou approve --all"),
-        ("drop", drop, "antirelou drop 0000000000000007a1b2c3d4e5f60718"),
         ("block", block, "antirelou block -   (then type the address)"),
         ("unblock", unblock, "antirelou unblock 0000000000000007a1b2c3d4e5f60718"),
         ("donate", donate, "antirelou donate 25.00"),
@@ -62,14 +56,14 @@ def pause(
     """Send nothing; messages are still taken in."""
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
-    span_s = None if for_ is None else _seconds(for_)
+    span_s = None if for_ is None else seconds(for_)
 
     def work(tx: sa.Connection, at: opening.At) -> results.Done:
         _known_channel(at, channel)
         until_ms = None if span_s is None else at.now_ms + span_s * 1000
         return holding.pause(tx, now_ms=at.now_ms, who=at.who, channel=channel, until_ms=until_ms)
 
-    _act(options.told(config, set_, json_), work)
+    act(options.told(config, set_, json_), work)
 
 
 def resume(
@@ -81,7 +75,8 @@ def resume(
 ) -> None:
     """Send again: lift every pause.
 
-    With a channel: lift its pause, and its stop after the network refused the account.
+    With a channel: lift its pause, its stop after the network refused the account, and its wait
+    for somebody to solve the network's challenge.
     """
     from bot.console import holding  # noqa: PLC0415 (slow to import)
 
@@ -89,50 +84,7 @@ def resume(
         _known_channel(at, channel)
         return holding.resume(tx, now_ms=at.now_ms, who=at.who, channel=channel)
 
-    _act(options.told(config, set_, json_), work)
-
-
-def approve(
-    replies: Replies = None,
-    *,
-    all_: AllHeld = False,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
-    """Release held replies.
-
-    They go out now, or when they fall due if that is still to come.
-    """
-    from bot.console import holding  # noqa: PLC0415 (slow to import)
-
-    def work(tx: sa.Connection, at: opening.At) -> results.Done:
-        ids = _ids(tx, at, replies, every=all_)
-        rules = at.core.reply
-        return holding.approve(tx, ids, keys=at.keys, rules=rules, now_ms=at.now_ms, who=at.who)
-
-    _act(options.told(config, set_, json_), work)
-
-
-def drop(
-    replies: Replies = None,
-    *,
-    all_: AllHeld = False,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
-    """Cancel replies that wait.
-
-    The person's window is given back: they may get a reply if they write again.
-    """
-    from bot.console import holding  # noqa: PLC0415 (slow to import)
-
-    def work(tx: sa.Connection, at: opening.At) -> results.Done:
-        ids = _ids(tx, at, replies, every=all_)
-        return holding.drop(tx, ids, keys=at.keys, now_ms=at.now_ms, who=at.who)
-
-    _act(options.told(config, set_, json_), work)
+    act(options.told(config, set_, json_), work)
 
 
 def block(
@@ -151,7 +103,7 @@ def block(
         persons = find(tx, at, typed)
         return people.block(tx, persons, keys=at.keys, now_ms=at.now_ms, who=at.who)
 
-    _act(options.told(config, set_, json_), work)
+    act(options.told(config, set_, json_), work)
 
 
 def unblock(
@@ -173,7 +125,7 @@ def unblock(
         persons = find(tx, at, typed)
         return people.unblock(tx, persons, keys=at.keys, now_ms=at.now_ms, who=at.who)
 
-    _act(options.told(config, set_, json_), work)
+    act(options.told(config, set_, json_), work)
 
 
 def donate(
@@ -199,7 +151,7 @@ def donate(
             options.fail(["AMOUNT: that is more than a million; book less"], options.FAULTY)
         return funds.donate(tx, given, budget, now_ms=at.now_ms, who=at.who)
 
-    _act(options.told(config, set_, json_), work)
+    act(options.told(config, set_, json_), work)
 
 
 _LARGEST_MICROS: Final = 1_000_000 * 1_000_000
@@ -225,29 +177,12 @@ def find(tx: sa.Connection, at: opening.At, typed: str) -> Sequence[int]:
     return people.find(tx, at.keys, addresses)
 
 
-def _act(told: options.Told, work: Callable[[sa.Connection, opening.At], results.Done]) -> None:
+def act(told: options.Told, work: Callable[[sa.Connection, opening.At], results.Done]) -> None:
+    """Do it in a transaction of its own and say what came of it."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
 
     done, _ = opening.write(told, work)
     opening.finish(told, done)
-
-
-def _ids(
-    tx: sa.Connection, at: opening.At, replies: Sequence[str] | None, *, every: bool
-) -> Sequence[int]:
-    """The replies meant; ends if none or an unreadable one was named."""
-    from bot.console import holding, names  # noqa: PLC0415 (slow to import)
-
-    if every == bool(replies):
-        options.fail(["name replies as review shows them, or say --all"], options.FAULTY)
-    if every:
-        return holding.held_ids(tx)
-    found = {one: names.reply_id(at.keys, one) for one in replies or ()}
-    wrong = [place for place, one in enumerate(found.values(), 1) if one is None]
-    if wrong:
-        # Not repeated: somebody may have typed a number there.
-        options.fail([f"REPLY {place} is no reply; see antirelou review" for place in wrong])
-    return [one for one in found.values() if one is not None]
 
 
 def _known_channel(at: opening.At, channel: str | None) -> None:
@@ -262,7 +197,7 @@ def _typed(person: str) -> str:
     return sys.stdin.readline() if person == "-" else person
 
 
-def _seconds(span: str) -> int:
+def seconds(span: str) -> int:
     """`1h30m` in seconds; ends if it is none."""
     found = _SPAN.match(span.strip().lower())
     parts = found.groups() if found else ()

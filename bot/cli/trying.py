@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli import options
+from bot.cli import options, playing
 
 if TYPE_CHECKING:
     from bot.cli import pricing
@@ -22,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("check", epilog="Example: antirelou check --config config.toml")(check)
     app.command("migrate", epilog="Example: antirelou migrate --config config.toml")(migrate)
     example = "Example: antirelou simulate flood.jsonl.gz --set budget.cap_day=100"
-    app.command("simulate", epilog=example)(simulate)
+    app.command("simulate", epilog=example)(playing.simulate)
 
 
 def segments(
@@ -156,30 +155,3 @@ def migrate(
     from bot.cli import migrating  # noqa: PLC0415 (slow to import)
 
     migrating.migrate(options.told(config, set_, json_))
-
-
-def simulate(
-    trace: Annotated[
-        pathlib.Path, typer.Argument(metavar="TRACE", help="A recorded flood, .jsonl or .jsonl.gz.")
-    ],
-    replies: Annotated[
-        pathlib.Path | None,
-        typer.Option("--replies", metavar="FILE", help="Write one line a reply into it."),
-    ] = None,
-    chart: Annotated[
-        pathlib.Path | None,
-        typer.Option("--chart", metavar="FILE", help="Draw messages, replies, bill and mode."),
-    ] = None,
-    *,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
-    """Play a recorded flood; nothing is sent.
-
-    The real program under a virtual clock, with a database in memory. Without --config: the
-    defaults, with no cap but those given by --set.
-    """
-    from bot.cli import simulating  # noqa: PLC0415 (slow to import)
-
-    simulating.simulate(options.told(config, set_, json_), trace, replies=replies, chart=chart)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import decimal
 import re
-import urllib.parse
 import zoneinfo
 from typing import Annotated, Any, Final, cast
 
@@ -19,6 +18,7 @@ from bot.policy import texts
 
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _ACI = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_TOKEN = re.compile(r"[!-~]{16,200}\Z")
 _MXID = re.compile(r"@[^\s:]+:\S+\Z")
 REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
@@ -84,18 +84,18 @@ def _zone(name: str) -> str:
     return name
 
 
-def _web_url(url: str) -> str:
-    parts = urllib.parse.urlsplit(url)
-    if url and not (parts.scheme in {"http", "https"} and parts.netloc):
-        raise ValueError("is no web address; write it as https://example.org")
-    if parts.query or parts.fragment:
-        raise ValueError("must end with the path; leave out ? and #")
-    return url.rstrip("/")
+def _token(token: str) -> str:
+    if token and not _TOKEN.match(token):
+        raise ValueError(
+            "is no good secret; take at least 16 letters and digits, such as what openssl rand "
+            "-hex 16 gives"
+        )
+    return token
 
 
 def _store_url(url: str) -> str:
     if not url.startswith(("sqlite:", "postgresql:", "postgresql+asyncpg:")):
-        raise ValueError("is no database of ours; write sqlite:FILE or postgresql://…")
+        raise ValueError("is no database of ours; write sqlite:FILE")
     return url
 
 
@@ -106,7 +106,7 @@ Language = Annotated[str, pydantic.AfterValidator(_language)]
 Number = Annotated[float, pydantic.BeforeValidator(_number)]
 OwnAddress = Annotated[str, pydantic.AfterValidator(_own)]
 Zone = Annotated[str, pydantic.AfterValidator(_zone)]
-WebUrl = Annotated[str, pydantic.AfterValidator(_web_url)]
+Token = Annotated[str, pydantic.AfterValidator(_token)]
 StoreUrl = Annotated[str, pydantic.AfterValidator(_store_url)]
 Wording = Annotated[str, pydantic.Field(min_length=1, max_length=1000)]
 

@@ -33,9 +33,7 @@ class Section(pydantic.BaseModel):
 
 
 class Store(Section):
-    url: fields.StoreUrl = fields.setting(
-        _STORE.url, "the database: `sqlite:FILE` or `postgresql://…`; may hold a secret", "text"
-    )
+    url: fields.StoreUrl = fields.setting(_STORE.url, "the database: `sqlite:FILE`", "text")
     key_file: str = fields.setting(
         str(_STORE.key_file),
         "where the keys of the database lie; made with a new database",
@@ -51,8 +49,11 @@ class Web(Section):
     port: int = fields.whole(
         _WEB.port, "port to listen on; 0 takes a free one", "", ge=0, le=65_535
     )
-    public_url: fields.WebUrl = fields.setting(
-        _WEB.public_url, "how providers and visitors reach us; empty: they do not", "web address"
+    admin_token: fields.Token = fields.setting(
+        _WEB.admin_token,
+        "secret that `/metrics` and the details of `/health` ask for as `Authorization: Bearer …`; "
+        "empty: they are for this machine alone; needed behind a reverse proxy",
+        "text",
     )
 
 
@@ -185,9 +186,6 @@ class Fx(pydantic.BaseModel):
 
 
 class Retention(Section):
-    held_text_h: int = fields.whole(
-        _RETENTION.held_text_h, "texts of held messages, encrypted", "h", ge=1, le=72
-    )
     seen_days: int = fields.whole(
         _RETENTION.seen_days, "ids of messages seen, against doubles", "days", ge=30, le=3650
     )
@@ -209,6 +207,9 @@ class Retention(Section):
 class Flood(Section):
     topics: bool = fields.setting(
         _FLOOD.topics, "hold what many suddenly write about", "true or false"
+    )
+    blocks: bool = fields.setting(
+        _FLOOD.blocks, "hold many neighbours of one block of numbers", "true or false"
     )
     surges: bool = fields.setting(
         _FLOOD.surges,

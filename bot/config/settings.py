@@ -20,11 +20,11 @@ class StoreSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """`[web]`: `public_url` without a slash at its end, empty if nobody reaches us from outside."""
+    """`[web]`: `admin_token` opens metrics and health, and is never printed."""
 
     host: str = "127.0.0.1"
     port: int = 8080
-    public_url: str = ""
+    admin_token: str = dataclasses.field(default="", repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

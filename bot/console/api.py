@@ -15,12 +15,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.console import funds, holding, names, status
+from bot.console import clusters, funds, holding, modes, names, status
 from bot.console.results import Done, Words, as_json, said
 from bot.console.story import cost_micros
 from bot.contract import bridge, clock, money
 from bot.dispatcher import claim
 from bot.policy import reasons, settings
+from bot.policy.flood.snapshot import Mode
 from bot.store import database, events, tables, vault
 
 PATH: Final = "/console/api/"
@@ -73,9 +74,12 @@ def state(
     """All that the page shows, from one snapshot."""
     counted = events.totals(tx)
     bill = funds.bill(tx, core.budget, now_ms, counted)
+    present = modes.present(tx, now_ms)
     return {
         "now_ms": now_ms,
-        "mode": status.MODE,
+        "mode": present.mode,
+        "mode_why": as_json(present.why),
+        "mode_until_ms": present.until_ms,
         "paused": claim.paused(events.controls(tx), None, now_ms),
         "queue": status.queue(tx),
         "next_due_ms": outbox.next_due(tx),
@@ -83,6 +87,7 @@ def state(
         "messages": counted.get("messages", 0),
         "people": status.people(tx),
         "replies": counted.get("sent", 0),
+        "clusters": [as_json(one) for one in clusters.listed(tx, keys, core)],
         "decisions": [_decision(row, keys) for row in tx.execute(_NEWEST).mappings()],
     }
 
@@ -125,8 +130,13 @@ _FORBIDDEN: Final = said(
 _NOT_THERE: Final = said("There is no such page.", "Cette page n'existe pas.")
 _UNREADABLE: Final = said("That could not be read.", "Impossible à lire.")
 _UNKNOWN_ACT: Final = said(
-    "Known are pause, resume, approve, drop.", "On connaît pause, resume, approve, drop."
+    "Known are pause, resume, approve, drop, mode.",
+    "On connaît pause, resume, approve, drop, mode.",
 )
+_NO_CLUSTER: Final = said(
+    "Nothing is held under that name any more.", "Plus rien n'est retenu sous ce nom."
+)
+_NO_MODE: Final = said("There is no such mode.", "Ce mode n'existe pas.")
 _NO_REPLY: Final = said("There is no such reply.", "Cette réponse n'existe pas.")
 _AWAY: Final = said(
     "The database is busy; try again.", "La base de données est occupée ; réessayez."
@@ -191,6 +201,10 @@ class _Api:
                 return functools.partial(holding.pause, now_ms=now_ms, who=WHO, until_ms=None)
             case "resume":
                 return functools.partial(holding.resume, now_ms=now_ms, who=WHO)
+            case "mode":
+                return self._mode(asked, now_ms)
+            case "approve" | "drop" if "cluster" in asked:
+                return self._cluster(str(asked["cluster"]), str(asked["action"]), now_ms)
             case "approve":
                 return functools.partial(
                     holding.approve,
@@ -206,6 +220,29 @@ class _Api:
                     holding.drop, ids=ids, keys=self._keys, now_ms=now_ms, who=WHO
                 )
         raise _Refused(400, _UNKNOWN_ACT)
+
+    def _mode(self, asked: dict[str, object], now_ms: int) -> Act:
+        until_ms = asked.get("until_ms")
+        if asked.get("mode") not in list(Mode) or not isinstance(until_ms, int | None):
+            raise _Refused(400, _NO_MODE)
+        mode = Mode(str(asked["mode"]))
+        return functools.partial(
+            modes.set_mode, mode=mode, now_ms=now_ms, who=WHO, until_ms=until_ms
+        )
+
+    def _cluster(self, code: str, action: str, now_ms: int) -> Act:
+        """One gesture for all that is held together."""
+
+        def work(tx: sa.Connection) -> Done:
+            found = clusters.named(tx, self._keys, codes=[code])
+            if not found:
+                return Done(ok=False, said=_NO_CLUSTER)
+            if action == "drop":
+                return clusters.drop(tx, found, keys=self._keys, now_ms=now_ms, who=WHO)
+            rules = self._core.reply
+            return clusters.approve(tx, found, keys=self._keys, rules=rules, now_ms=now_ms, who=WHO)
+
+        return work
 
     def _ids(self, asked: dict[str, object]) -> list[int]:
         found = outbox.read_key(self._keys, str(asked.get("reply")))

@@ -75,12 +75,13 @@ def pause(
 
 
 def resume(tx: sa.Connection, *, now_ms: int, who: str, channel: str | None = None) -> Done:
-    """Lift pauses: all of them, or those of one channel with a stop by its network."""
+    """Lift pauses: all of them, or those of one channel with what its network stopped it by."""
     controls = events.controls(tx)
     if channel is None:
         lifted = [key for key in controls if key.partition(":")[0] == _PAUSED]
     else:
-        lifted = [k for k in (f"{_PAUSED}:{channel}", f"stopped:{channel}") if k in controls]
+        words = (_PAUSED, "stopped", claim.CHALLENGE)
+        lifted = [key for word in words if (key := f"{word}:{channel}") in controls]
     for key in lifted:
         events.control(tx, now_ms, key, None)
     audit.note(tx, now_ms, who, "resume", channel=channel)
@@ -138,10 +139,12 @@ def approve(
     rules: settings.Reply,
     now_ms: int,
     who: str,
+    listed: bool = True,
 ) -> Done:
     """Held -> scheduled, due now or at its due time if that is still to come.
 
-    It is marked as approved, so that what held it does not hold it again.
+    It is marked as approved, so that what held it does not hold it again. `listed`: the event
+    names each reply; whoever releases thousands notes their number instead.
     """
 
     def refuse(row: Mapping[str, Any], person: Mapping[str, Any]) -> Words | None:
@@ -168,15 +171,25 @@ def approve(
         for r in taken
     ]
     outbox.move(tx, State.HELD, State.SCHEDULED, moved)
-    audit.note(tx, now_ms, who, "approve", replies=[r["id"] for r in taken])
+    if listed:
+        audit.note(tx, now_ms, who, "approve", replies=[r["id"] for r in taken])
     words = said(f"{len(taken)} released.", f"{len(taken)} approuvée(s).")
     return _done(keys, taken, refused, words)
 
 
 def drop(
-    tx: sa.Connection, ids: Sequence[int], *, keys: vault.Vault, now_ms: int, who: str
+    tx: sa.Connection,
+    ids: Sequence[int],
+    *,
+    keys: vault.Vault,
+    now_ms: int,
+    who: str,
+    listed: bool = True,
 ) -> Done:
-    """Held or scheduled -> cancelled by hand; the person's window is given back."""
+    """Held or scheduled -> cancelled by hand; the person's window is given back.
+
+    `listed`: as in `approve`.
+    """
 
     def refuse(row: Mapping[str, Any], _person: Mapping[str, Any]) -> Words | None:
         waits = row["state"] in (State.HELD, State.SCHEDULED)
@@ -184,7 +197,8 @@ def drop(
 
     taken, refused = _sort(tx, ids, keys, refuse)
     cancel(tx, taken, decision.Reason.BY_HAND)
-    audit.note(tx, now_ms, who, "drop", replies=[r["id"] for r in taken])
+    if listed:
+        audit.note(tx, now_ms, who, "drop", replies=[r["id"] for r in taken])
     words = said(f"{len(taken)} dropped.", f"{len(taken)} abandonnée(s).")
     return _done(keys, taken, refused, words)
 

@@ -19,6 +19,12 @@ def person(keys: vault.Vault, person_id: int) -> str:
     return "#" + base64.b32encode(drawn).decode().lower()[:_CODE_CHARACTERS]
 
 
+def topic(keys: vault.Vault, word: int) -> str:
+    """`t-k7f2`: always the same for one topic, says nothing about its words."""
+    drawn = keys.hash("topic", str(word))[:_CODE_BYTES]
+    return "t-" + base64.b32encode(drawn).decode().lower()[:_CODE_CHARACTERS]
+
+
 def reply_id(keys: vault.Vault, text: str) -> int | None:
     """The id behind what somebody typed: a reply's key, or its plain number."""
     typed = text.strip().lower()

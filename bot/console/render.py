@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rich import console, markup, table
 
+from bot.console.clusters import Cluster
+from bot.console.forecast import DAY, DONATIONS, MONTH, Forecast, Limit
 from bot.console.funds import Ledger
 from bot.console.holding import Review
+from bot.console.modes import View
 from bot.console.pool import Own
 from bot.console.results import Done
 from bot.console.status import Status
@@ -61,7 +65,7 @@ def status(now: Status, times: Times) -> Lines:
     )
     runway = now.runway
     rows = [
-        ("mode", now.mode),
+        ("mode", f"{now.mode}. {now.present.why.en}" + _until(now.present.until_ms, times)),
         ("sending", halted or "yes"),
         ("queue", ", ".join(f"{n} {state}" for state, n in now.queue.items())),
         ("next reply due", times.at(now.next_due_ms)),
@@ -73,6 +77,7 @@ def status(now: Status, times: Times) -> Lines:
         ("donations left", str(now.balance)),
         ("last 24 hours", str(runway.spent_24h)),
         ("runway", "-" if runway.days is None else f"{runway.days} days"),
+        ("forecast", now.forecast.said.en),
         ("messages", f"{now.messages} by {now.people} people, {now.duplicates} duplicates"),
     ]
     yield grid("", ("", ""), rows)
@@ -86,12 +91,33 @@ def status(now: Status, times: Times) -> Lines:
         yield grid("Decided so far", ("decision", "n", "why"), decided)
 
 
-def review(found: Review, times: Times) -> Lines:
-    """The held replies, one table a reason."""
-    if not found.total:
+def _until(moment_ms: int | None, times: Times) -> str:
+    return "" if moment_ms is None else f" Until {times.at(moment_ms)}."
+
+
+def clusters(found: Sequence[Cluster], times: Times) -> Lines:
+    """One line a cluster: what holds it together, never what was written."""
+    if not found:
         yield "Nothing is held."
         return
+    width = max(len(one.code) for one in found)
+    for one in found:
+        cost = "cost not known yet"
+        if one.cost is not None:
+            cost = f"{'about ' if one.estimated else ''}{one.cost}"
+        yield markup.escape(f"{one.code:{width}}  {one.why.en}")
+        yield (
+            f"{'':{width}}  {cost}; since {times.at(one.since_ms)}, "
+            f"the first expires {times.at(one.expires_ms)}"
+        )
+    yield ""
+    yield "Release one: antirelou approve CLUSTER; drop one: antirelou drop CLUSTER"
+
+
+def review(found: Review, times: Times) -> Lines:
+    """The held replies one by one, one table a reason."""
     for group in found.groups:
+        yield ""
         yield grid(
             f"{len(group.replies)} held: {group.why.en}",
             ("reply", "who", "channel", "country", "first wrote", "expires"),
@@ -107,11 +133,85 @@ def review(found: Review, times: Times) -> Lines:
                 for held in group.replies
             ],
         )
-        yield ""
     shown = sum(len(group.replies) for group in found.groups)
     if shown < found.total:
         yield f"{found.total - shown} more are not shown."
-    yield "Release them: antirelou approve REPLY... or --all; drop them: antirelou drop REPLY..."
+
+
+def mode(found: View, times: Times) -> Lines:
+    """The present mode, then how it came to that."""
+    now = found.now
+    yield f"{now.mode}: {now.does.en}"
+    yield markup.escape(
+        f"since {times.at(now.since_ms)}: {now.why.en}" + _until(now.until_ms, times)
+    )
+    if found.history:
+        yield ""
+        yield "Last changes:"
+    for one in found.history:
+        figures = f"{one.senders} new senders in the hour, {one.topical} on a new topic"
+        if one.spent is not None:
+            figures += f", {one.spent:.0%} of the day's money used"
+        yield markup.escape(
+            f"{times.at(one.at_ms)}  {one.mode}: {one.why.en}" + _until(one.until_ms, times)
+        )
+        yield f"{'':16}  {figures}"
+
+
+_LIMITS: Final = {DAY: "today", MONTH: "this month", DONATIONS: "donations"}
+
+
+def forecast(found: Forecast, times: Times) -> Lines:
+    """What is left and how long it lasts."""
+    yield found.said.en
+    yield ""
+    if found.limits:
+        yield grid(
+            "",
+            ("money", "left", "at the last hour's rate", "at the last 24 hours' rate"),
+            [
+                (
+                    _LIMITS[one.name],
+                    one.left,
+                    _ends(one, one.ends_hour_ms, times),
+                    _ends(one, one.ends_day_ms, times),
+                )
+                for one in found.limits
+            ],
+        )
+        yield ""
+    if found.expected_people is None:
+        usual = "no usual day is known yet"
+    else:
+        cost = found.expected_cost or "nobody knows what, no reply was sent yet"
+        usual = f"{found.expected_people} new people, {cost}"
+        if found.usual_ends_ms is not None:
+            usual += f"; the day's money lasts until {times.at(found.usual_ends_ms)}"
+    inbound = found.inbound
+    alarm = "" if inbound.alarm_ms is None else f"; alarm at {times.at(inbound.alarm_ms)}"
+    yield grid(
+        "",
+        ("", ""),
+        [
+            ("replies, last hour", found.last_hour),
+            ("replies, last 24 hours", found.last_24h),
+            ("a reply costs on average", found.reply_cost or "not known yet"),
+            ("until midnight, as usual", usual),
+            ("inbound, last hour", inbound.last_hour),
+            ("inbound, last 24 hours", inbound.last_24h),
+            ("inbound today", f"{inbound.today}, alarm from {inbound.alarm_day}{alarm}"),
+        ],
+    )
+
+
+def _ends(limit: Limit, ends_ms: int | None, times: Times) -> str:
+    if not limit.left.micros:
+        return "used up"
+    if ends_ms is None:
+        return "nothing was spent"
+    if limit.renews_ms is not None and ends_ms >= limit.renews_ms:
+        return f"enough until {times.at(limit.renews_ms)}"
+    return f"until {times.at(ends_ms)}"
 
 
 def story(found: Story, times: Times) -> Lines:
@@ -139,6 +239,8 @@ def story(found: Story, times: Times) -> Lines:
             f"reply {reply.reply}: {reply.means.en}, due {times.at(reply.due_ms)}{sent}{cost}. "
             f"{reply.why.en}"
         )
+        if reply.flood is not None:
+            yield f"  {reply.flood.en}"
 
 
 def ledger(found: Ledger) -> Lines:

@@ -9,15 +9,15 @@ from typing import Final
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.console import funds, holding
+from bot.console import forecast, funds, holding, modes
 from bot.contract import money
 from bot.dispatcher import claim
 from bot.policy import settings
 from bot.policy.lifecycle import State
 from bot.store import events, tables
 
-MODE: Final = "normal"
 QUEUE: Final = (State.SCHEDULED, State.HELD, State.SENDING, State.UNKNOWN)
+_BY_NETWORK: Final = ("stopped", claim.CHALLENGE)
 _p = tables.persons
 
 
@@ -32,10 +32,14 @@ class Halt:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """`replies`: sent ones. `decisions`: messages by what was decided and why."""
+    """`mode`: its name; `present`: with its reason and figures. `replies`: sent ones.
+
+    `decisions`: messages by what was decided and why.
+    """
 
     now_ms: int
     mode: str
+    present: modes.Present
     paused: bool
     halts: tuple[Halt, ...]
     queue: Mapping[str, int]
@@ -43,6 +47,7 @@ class Status:
     bill: funds.Bill
     balance: money.Money
     runway: funds.Runway
+    forecast: forecast.Forecast
     messages: int
     people: int
     replies: int
@@ -54,9 +59,11 @@ def status(tx: sa.Connection, core: settings.Core, now_ms: int) -> Status:
     """Everything at once, from one snapshot."""
     counted = events.totals(tx)
     controls = events.controls(tx)
+    present = modes.present(tx, now_ms)
     return Status(
         now_ms=now_ms,
-        mode=MODE,
+        mode=present.mode,
+        present=present,
         paused=claim.paused(controls, None, now_ms),
         halts=_halts(controls, now_ms),
         queue=queue(tx),
@@ -64,6 +71,7 @@ def status(tx: sa.Connection, core: settings.Core, now_ms: int) -> Status:
         bill=funds.bill(tx, core.budget, now_ms, counted),
         balance=funds.balance(tx, core.budget),
         runway=funds.runway(tx, core.budget, now_ms),
+        forecast=forecast.forecast(tx, core.budget, now_ms),
         messages=counted.get("messages", 0),
         people=people(tx),
         replies=counted.get("sent", 0),
@@ -89,10 +97,11 @@ def _halts(controls: Mapping[str, str], now_ms: int) -> tuple[Halt, ...]:
     found = []
     for key, value in sorted(controls.items()):
         word, _, channel = key.partition(":")
-        over = value.isdecimal() and int(value) <= now_ms
-        if word not in ("paused", "stopped") or over:
+        timed = word != claim.CHALLENGE and value.isdecimal()
+        over = timed and int(value) <= now_ms
+        if word not in ("paused", *_BY_NETWORK) or over:
             continue
-        until_ms = int(value) if value.isdecimal() else None
-        halt = Halt(what=channel or "all", by_network=word == "stopped", until_ms=until_ms)
+        until_ms = int(value) if timed else None
+        halt = Halt(what=channel or "all", by_network=word in _BY_NETWORK, until_ms=until_ms)
         found.append(halt)
     return tuple(found)

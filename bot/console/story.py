@@ -8,10 +8,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.console import names
+from bot.console import names, telling
 from bot.console.results import Words
 from bot.contract import money
-from bot.policy import reasons
+from bot.policy import reasons, settings
 from bot.store import tables, vault
 
 MESSAGES_SHOWN: Final = 200
@@ -35,13 +35,17 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`cost`: the true price, or what is set aside until it is known."""
+    """`cost`: the true price, or what is set aside until it is known.
+
+    `flood`: what the flood had to do with it, None if nothing.
+    """
 
     reply: str
     state: str
     means: Words
     reason: str
     why: Words
+    flood: Words | None
     channel: str
     country: str | None
     language: str
@@ -67,7 +71,9 @@ class Story:
     replies: tuple[Reply, ...]
 
 
-def of_person(tx: sa.Connection, keys: vault.Vault, person_id: int, currency: str) -> Story:
+def of_person(
+    tx: sa.Connection, keys: vault.Vault, person_id: int, budget: settings.Budget, now_ms: int
+) -> Story:
     """The story; `person_id` must be one that exists and was not merged away."""
     ids = _all_of(tx, person_id)
     person = tx.execute(sa.select(_p).where(_p.c.id == person_id)).mappings().one()
@@ -80,7 +86,7 @@ def of_person(tx: sa.Connection, keys: vault.Vault, person_id: int, currency: st
         blocked_ms=person["blocked_ms"],
         answered_until_ms=person["blocked_until_ms"] or None,
         messages=_messages(tx, keys, ids),
-        replies=_replies(tx, keys, ids, currency),
+        replies=_replies(tx, keys, ids, budget, now_ms),
     )
 
 
@@ -119,11 +125,11 @@ def _messages(tx: sa.Connection, keys: vault.Vault, ids: list[int]) -> tuple[Mes
 
 
 def _replies(
-    tx: sa.Connection, keys: vault.Vault, ids: list[int], currency: str
+    tx: sa.Connection, keys: vault.Vault, ids: list[int], budget: settings.Budget, now_ms: int
 ) -> tuple[Reply, ...]:
     query = sa.select(_r).where(_r.c.person_id.in_(ids)).order_by(_r.c.first_ms, _r.c.id)
     out = []
-    for row in tx.execute(query).mappings():
+    for row in tx.execute(query).mappings().all():
         micros = cost_micros(row["price_micros"], row["reserved_micros"])
         out.append(
             Reply(
@@ -132,6 +138,7 @@ def _replies(
                 means=reasons.of_state(row["state"]),
                 reason=row["reason"],
                 why=reasons.of(row["reason"]),
+                flood=telling.of_reply(tx, row, budget, now_ms),
                 channel=row["channel"],
                 country=row["country"],
                 language=row["language"],
@@ -140,7 +147,7 @@ def _replies(
                 sent_ms=row["sent_ms"],
                 attempts=row["attempts"],
                 parts=row["parts"],
-                cost=None if micros is None else money.Money(micros, currency),
+                cost=None if micros is None else money.Money(micros, budget.currency),
             )
         )
     return tuple(out)

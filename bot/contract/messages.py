@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import re
 from typing import Final
 
 from bot.contract import address, money
 
 MAX_TEXT_CHARACTERS: Final = 4_000
 MAX_ID_CHARACTERS: Final = 255
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Kind(enum.StrEnum):
@@ -37,7 +39,7 @@ def aware(moment: dt.datetime, name: str) -> None:
 def clean(text: str) -> str:
     """Text that every database can hold: no NUL, no lone surrogate, bounded length."""
     bounded = text[:MAX_TEXT_CHARACTERS].replace("\x00", "")
-    if any("\ud800" <= c <= "\udfff" for c in bounded):
+    if not bounded.isascii() and _SURROGATE.search(bounded):
         bounded = bounded.encode("utf-8", "replace").decode("utf-8")
     return bounded
 

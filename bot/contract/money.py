@@ -13,6 +13,8 @@ from typing import Final
 
 MICROS: Final = 1_000_000
 MAX_DIGITS: Final = 12  # before the point; in millionths that still fits a 64-bit column
+MAX_MICROS: Final = (1 << 63) - 1
+"""What a 64-bit column holds, either way."""
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 
 
@@ -24,9 +26,11 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        """Refuse floats and currencies that are none."""
+        """Refuse floats, amounts that no column can hold, and currencies that are none."""
         if type(self.micros) is not int:
             raise TypeError("money is an integer of millionths")
+        if not -MAX_MICROS <= self.micros <= MAX_MICROS:
+            raise ValueError("money must fit into 63 bits of millionths")
         if not _CURRENCY.match(self.currency):
             raise ValueError("currency must be three capital letters (ISO 4217)")
 

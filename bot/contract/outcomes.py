@@ -1,12 +1,12 @@
 """The closed set of what can become of one send.
 
-Each answers four questions: try again? try another route? who must know? did money move?
+Each answers three questions: try again? who must know? did money move?
 
-    Outcome          again?            another route?   who must know          money
-    Accepted         never             never            nobody                 posted
-    Rejected         never             if retriable     nobody, or by reason   voided, or the fee
-    NotNow           after retry_at    yes, if certain  moderators: challenge  voided
-    Unknown          never by itself   never            moderators, at last    stays reserved
+    Outcome          again?            who must know          money
+    Accepted         never             nobody                 posted
+    Rejected         never             nobody, or by reason   voided, or the fee
+    NotNow           after retry_at    moderators: challenge  voided
+    Unknown          never by itself   moderators, at last    stays reserved
 
 When in doubt, return Unknown: a lost reply is a pity, a doubled one is harassment.
 """
@@ -33,20 +33,22 @@ class Rejected:
     """Certainly not sent and never will be by this route. `reason`: a short word, no address.
 
     `opt_out`: the network says he opted out. `fee`: what the refusal itself cost.
-    `another_route`: whether another channel may be tried (a landline is none for anybody).
     `stop_channel`: the account itself is refused (auth, suspended): stop feeding, alert.
     """
 
     reason: str
     opt_out: bool = False
     fee: money.Money | None = None
-    another_route: bool = False
     stop_channel: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotNow:
-    """Certainly not sent, may be later. `challenge`: a token a moderator must solve first."""
+    """Certainly not sent, may be later.
+
+    `challenge`: a token that a moderator must solve first; until they resume the channel it is
+    given nothing more.
+    """
 
     reason: str
     retry_at: dt.datetime

@@ -22,16 +22,19 @@ LEASE_MS: Final = 180_000
 _LATER_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 FOREVER: Final = "forever"
+CHALLENGE: Final = "challenge"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What claiming is told once."""
+    """What claiming is told once. `ask`: a bridge's quote, None if it does not reach him."""
 
     core: settings.Core
     keys: vault.Vault
     bridges: Mapping[str, bridge.Bridge]
     fed: Callable[[str], bool]
+    pace: Pace
+    ask: Callable[[bridge.Bridge, address.Address, str], messages.Quote | None]
     flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM
 
 
@@ -74,7 +77,12 @@ class _Ready:
 
 
 def paused(controls: Mapping[str, str], channel: str | None, now_ms: int) -> bool:
-    """Whether a moderator paused everything, or this channel, or the channel was stopped."""
+    """Whether a moderator paused everything, or this channel, or it was stopped or waits for one.
+
+    The value of a challenge is its token, whatever it looks like; only a moderator ends it.
+    """
+    if channel is not None and f"{CHALLENGE}:{channel}" in controls:
+        return True
     names = ["paused"]
     if channel is not None:
         names += [f"paused:{channel}", f"stopped:{channel}"]
@@ -96,7 +104,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
         return Claimed(moved=0)
     due = outbox.load_due(tx, now_ms, limit)
     moves = Moves(now_ms)
-    pace = Pace(plan.core.budget.quotas)
+    plan.pace.begin(now_ms)
     ready: list[_Ready] = []
     seen = byhand.seen(plan.flood(), controls, now_ms)
     for reply in due:
@@ -109,7 +117,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
         elif paused(controls, reply.channel, now_ms) or not plan.fed(reply.channel):
             moves.later(reply, now_ms + _LATER_MS)
         else:
-            _route(reply, plan, now_ms, moves, ready, pace)
+            _route(reply, plan, now_ms, moves, ready)
     ready = _free(ready, seen, moves)
     ready = _in_turn(tx, ready, plan, moves, seen=seen, now_ms=now_ms)
     sends = _reserve(tx, ready, plan, now_ms, moves)
@@ -129,9 +137,10 @@ def _facts(
         opted_out=reply.opted_out_ms is not None,
         blocked=reply.blocked_ms is not None,
         night_ends_ms=delay.after_night(now_ms, core.reply, core.budget.timezone, draw),
-        topic=topics.of(words.unpack(reply.words), seen.flagged) if seen.flagged else None,
+        topic=_topic(reply, seen),
         approved=reply.approved,
         mode_holds=seen.mode in byhand.HOLDING,
+        superseded=reply.superseded,
     )
 
 
@@ -146,6 +155,12 @@ def _free(ready: list[_Ready], seen: snapshot.Snapshot, moves: Moves) -> list[_R
         else:
             go.append(one)
     return go
+
+
+def _topic(reply: outbox.DueReply, seen: snapshot.Snapshot) -> int | None:
+    if not seen.flagged:
+        return None
+    return topics.of(words.unpack(reply.words), seen.flagged, seen.plain)
 
 
 def _in_turn(
@@ -187,17 +202,17 @@ def _in_turn(
     return go
 
 
-def _route(  # noqa: PLR0917 (the claim's own state, passed on)
-    reply: outbox.DueReply,
-    plan: Plan,
-    now_ms: int,
-    moves: Moves,
-    ready: list[_Ready],
-    pace: Pace,
+def _route(
+    reply: outbox.DueReply, plan: Plan, now_ms: int, moves: Moves, ready: list[_Ready]
 ) -> None:
-    value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
+    try:
+        value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
+        text = wording(reply.id, reply.text_enc, reply.language, reply.own_address, plan)
+    except vault.SealedError:
+        # One row that does not open must not stop all others; a moderator sees it.
+        moves.hold(reply, Reason.SEALED)
+        return
     recipient = address.Address(reply.network, value)
-    text = wording(reply.id, reply.text_enc, reply.language, reply.own_address, plan)
     offers, told = _offers(reply, recipient, text, plan)
     budget, rules = plan.core.budget, plan.core.reply
     offer = routing.choose(
@@ -207,7 +222,7 @@ def _route(  # noqa: PLR0917 (the claim's own state, passed on)
         reason = Reason.TOO_DEAR if offers else Reason.NO_ROUTE
         moves.add(reply, decision.Due(step=Step.CANCEL, reason=reason))
         return
-    wait_ms = pace.wait_ms(offer.channel, offer.parts)
+    wait_ms = plan.pace.wait_ms(offer.channel, offer.parts)
     if wait_ms:
         moves.later(reply, now_ms + wait_ms)
         return
@@ -242,9 +257,9 @@ def _offers(
     same = plan.core.reply.route == settings.ROUTE_SAME
     for name in (reply.channel,) if same else plan.bridges:
         way = plan.bridges.get(name)
-        if way is None or not plan.fed(name) or not way.reaches(recipient):
+        if way is None or not plan.fed(name):
             continue
-        quote = way.quote(recipient, text)
+        quote = plan.ask(way, recipient, text)
         # An unknown currency fails closed: no rate, no offer.
         amount = ledger.convert(plan.core.budget, quote.price) if quote is not None else None
         if quote is None or amount is None:

@@ -16,9 +16,9 @@ from typing import Final
 import structlog
 
 from bot import outbox
-from bot.contract import bridge, clock, outcomes
+from bot.contract import address, bridge, clock, messages, outcomes
 from bot.dispatcher import claim as claiming
-from bot.dispatcher import jumps, torn
+from bot.dispatcher import jumps, moves, torn
 from bot.dispatcher import record as recording
 from bot.policy import settings
 from bot.policy.flood import snapshot
@@ -27,11 +27,13 @@ from bot.store import database, events, vault
 _log = structlog.get_logger(__name__)
 
 BATCH: Final = 200
+ROUNDS: Final = 4
 # A bridge has its own, shorter limit; past this one nobody knows what happened.
 SEND_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.25
 RETRY_S: Final = 1.0
 _REPAIR_S: Final = 5.0
+_NOTHING: Final = claiming.Claimed(moved=0)
 
 
 class Dispatcher:
@@ -52,17 +54,33 @@ class Dispatcher:
         self._store = store
         self._clock = moment
         self._bridges = bridges
-        self._plan = claiming.Plan(core=core, keys=keys, bridges=bridges, fed=fed, flood=flood)
+        self._plan = claiming.Plan(
+            core=core,
+            keys=keys,
+            bridges=bridges,
+            fed=fed,
+            flood=flood,
+            pace=moves.Pace(core.budget.quotas),
+            ask=_ask,
+        )
         self._core = core
         self._jumps = jumps.Jumps(moment)
         self._woken = asyncio.Event()
+        self._beat: Callable[[], None] = lambda: None
+        self._rounds: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look again at once."""
         self._woken.set()
 
     async def step(self) -> int:
-        """One round: everything due now, up to a batch. Returns how many replies it moved."""
+        """One whole round: everything due now, up to a batch; how many replies it moved."""
+        claimed = await self._claim()
+        if claimed.sends:
+            await self._send(claimed.sends)
+        return claimed.moved
+
+    async def _claim(self) -> claiming.Claimed:
         jump_s = self._jumps.look()
         now_ms = clock.to_ms(self._clock.now())
         if jump_s is not None:
@@ -70,24 +88,24 @@ class Dispatcher:
             data = {"seconds": round(jump_s)}
             await self._store.write(lambda tx: events.append(tx, now_ms, "clock_jump", data))
         if self._jumps.settling:
-            return 0
+            return _NOTHING
         due_ms = await self._store.read(outbox.next_due)
         if due_ms is None or due_ms > now_ms:
-            return 0
+            return _NOTHING
         work = functools.partial(claiming.claim, plan=self._plan, now_ms=now_ms, limit=BATCH)
-        claimed = await self._store.write(work)
-        if claimed.sends:
-            await self._send(claimed.sends)
-        return claimed.moved
+        return await self._store.write(work)
 
     async def repair(self) -> int:
         """Make torn sends again where that is certain to reach him once; how many."""
-        now_ms = clock.to_ms(self._clock.now())
-        work = functools.partial(torn.take, plan=self._plan, now_ms=now_ms, limit=BATCH)
-        claims = await self._store.write(work)
+        claims = await self._torn()
         if claims:
             await self._send(claims)
         return len(claims)
+
+    async def _torn(self) -> list[claiming.Claim]:
+        now_ms = clock.to_ms(self._clock.now())
+        work = functools.partial(torn.take, plan=self._plan, now_ms=now_ms, limit=BATCH)
+        return await self._store.write(work)
 
     async def _send(self, claims: Sequence[claiming.Claim]) -> None:
         """Send at once what was claimed, record as results come in, many in one transaction."""
@@ -117,7 +135,7 @@ class Dispatcher:
             _log.warning("send_raised", channel=claim.channel, error=type(error).__name__)
             return outcomes.Unknown(reason=type(error).__name__)
 
-    async def _record(self, results: list[tuple[claiming.Claim, outcomes.Outcome | None]]) -> None:
+    async def _record(self, results: list[recording.Result]) -> None:
         """Until it is written: what a provider accepted must not be forgotten."""
         while True:
             now_ms = clock.to_ms(self._clock.now())
@@ -128,25 +146,54 @@ class Dispatcher:
                 await self._store.write(work)
             except database.StoreAwayError:
                 _log.warning("record_waits", replies=len(results))
+                self._beat()
                 await asyncio.sleep(RETRY_S)
+            except Exception as error:  # noqa: BLE001 (the named edge)
+                await self._record_apart(results, error)
+                return
             else:
                 return
 
+    async def _record_apart(self, results: list[recording.Result], error: Exception) -> None:
+        """One result cannot be written as it is: the others are, and it counts as unknown."""
+        _log.warning("result_refused", replies=len(results), error=type(error).__name__)
+        for claim, outcome in results:
+            alone = [(claim, outcome)]
+            if len(results) == 1:
+                alone = [(claim, outcomes.Unknown(reason=type(error).__name__))]
+            await self._record(alone)
+
     async def run(self, stop: asyncio.Event, beat: Callable[[], None] = lambda: None) -> None:
-        """Until `stop` is set; a round that began is finished, so that nothing is unknown."""
+        """Until `stop` is set; rounds that began are finished, so that nothing is unknown.
+
+        A round goes on by itself while the next is claimed, so that one slow send holds up
+        nobody else; ROUNDS bounds how many are under way.
+        """
+        self._beat = beat
         repaired_s = float("-inf")
         while not stop.is_set():
             beat()
+            moved = 0
             try:
-                moved = await self.step()
+                if len(self._rounds) < ROUNDS:
+                    claimed = await self._claim()
+                    moved = claimed.moved
+                    self._begin(claimed.sends)
                 if time.monotonic() - repaired_s >= _REPAIR_S:
-                    moved += await self.repair()
+                    self._begin(await self._torn())
                     repaired_s = time.monotonic()
             except database.StoreAwayError as error:
                 _log.warning("store_away", error=str(error))
-                moved = 0
             if moved == 0:
                 await self._rest(stop)
+        if self._rounds:
+            await asyncio.wait(self._rounds)
+
+    def _begin(self, claims: Sequence[claiming.Claim]) -> None:
+        if claims:
+            sending = asyncio.create_task(self._send(claims), name="sends")
+            self._rounds.add(sending)
+            sending.add_done_callback(self._rounds.discard)
 
     async def _rest(self, stop: asyncio.Event) -> None:
         """A quarter of a second, less if woken or stopped."""
@@ -155,3 +202,12 @@ class Dispatcher:
         await asyncio.wait(waits, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
+
+
+def _ask(way: bridge.Bridge, recipient: address.Address, text: str) -> messages.Quote | None:
+    """A bridge's quote; one that raises has broken its contract and is not sent through."""
+    try:
+        return way.quote(recipient, text) if way.reaches(recipient) else None
+    except Exception as error:  # noqa: BLE001 (the named edge)
+        _log.warning("quote_raised", channel=way.channel, error=type(error).__name__)
+        return None

@@ -22,20 +22,43 @@ _LATER = prepared.Prepared(
 
 
 class Pace:
-    """Parts a second of each channel within one round: the k-th too many waits k / rate."""
+    """Parts a second of each channel, over all rounds: a bucket that fills at the channel's rate.
+
+    In memory: after a restart a second's worth may leave at once, and no more.
+    """
 
     def __init__(self, quotas: Mapping[str, settings.Quota]) -> None:
+        """Every bucket is full."""
         self._quotas = quotas
-        self._parts: dict[str, int] = {}
+        self._room: dict[str, float] = {}
+        self._at_ms: dict[str, int] = {}
+        self._queued: dict[str, int] = {}
+
+    def begin(self, now_ms: int) -> None:
+        """A new round: fill the buckets by the time that passed."""
+        self._queued.clear()
+        for channel, quota in self._quotas.items():
+            rate = quota.parts_per_second
+            if rate is None:
+                continue
+            passed_s = max(0, now_ms - self._at_ms.get(channel, now_ms)) / 1000
+            self._at_ms[channel] = now_ms
+            most = max(rate, 1.0)
+            self._room[channel] = min(most, self._room.get(channel, most) + passed_s * rate)
 
     def wait_ms(self, channel: str, parts: int) -> int:
-        """0 if these parts may be handed over now."""
+        """0 if these parts may be handed over now, else how long they wait behind the others."""
         quota = self._quotas.get(channel)
         if quota is None or quota.parts_per_second is None:
             return 0
-        before = self._parts.get(channel, 0)
-        self._parts[channel] = before + parts
-        return int(before / quota.parts_per_second * 1000)
+        room, queued = self._room[channel], self._queued.get(channel, 0)
+        # A message of more parts than the bucket holds goes when it is full.
+        if not queued and room >= min(parts, max(quota.parts_per_second, 1.0)):
+            self._room[channel] = room - parts
+            return 0
+        self._queued[channel] = queued + parts
+        lacking = max(queued + parts - room, 0.0)
+        return max(int(lacking / quota.parts_per_second * 1000), 1)
 
 
 class Moves:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import clock, outcomes
-from bot.dispatcher.claim import FOREVER, Claim
+from bot.dispatcher.claim import CHALLENGE, FOREVER, Claim
 from bot.policy import decision, settings
 from bot.policy.lifecycle import State
 from bot.store import events, people, tables
@@ -21,6 +21,8 @@ _OPT_OUT = (
     .where(tables.persons.c.id == sa.bindparam("of"), tables.persons.c.opted_out_ms.is_(None))
     .values(opted_out_ms=sa.bindparam("at"))
 )
+
+_TOKEN_CHARACTERS: Final = 1_024
 
 _LEASE = (
     sa.update(tables.replies)
@@ -38,13 +40,20 @@ def record(
     A reply that is not `sending` any more (its lease ran out while the database was away) was
     made unknown by the janitor: what is certain by now settles it, the rest changes nothing.
     """
+    _challenges(tx, results, now_ms)
     states = outbox.states(tx, [claim.id for claim, _ in results])
     late = [(c, o) for c, o in results if states.get(c.id) == State.UNKNOWN]
     results = [(c, o) for c, o in results if states.get(c.id) == State.SENDING]
     _late(tx, late, core, now_ms)
     accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
-    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
-    unknown = [(c, o) for c, o in results if isinstance(o, outcomes.Unknown)]
+    # What was handed over before may be out, whatever the network says to the repeat.
+    unsure = [
+        (c, outcomes.Unknown(reason=o.reason))
+        for c, o in results
+        if isinstance(o, outcomes.Rejected) and c.torn
+    ]
+    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected) and not c.torn]
+    unknown = [(c, o) for c, o in results if isinstance(o, outcomes.Unknown)] + unsure
     not_now = [(c, o) for c, o in results if isinstance(o, outcomes.NotNow)]
     back = [c for c, o in results if o is None]
     _accepted(tx, State.SENDING, accepted, core, now_ms)
@@ -65,11 +74,11 @@ def record(
 def _late(tx: sa.Connection, results: Sequence[Result], core: settings.Core, now_ms: int) -> None:
     """Outcomes that come after the lease: an unknown reply is settled, never scheduled again."""
     accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
-    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected)]
+    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected) and not c.torn]
     unsent = [
         (c, outcomes.Rejected(reason=decision.Reason.EXPIRED))
         for c, o in results
-        if o is None or isinstance(o, outcomes.NotNow)
+        if (o is None or isinstance(o, outcomes.NotNow)) and not c.torn
     ]
     _accepted(tx, State.UNKNOWN, accepted, core, now_ms)
     _rejected(tx, State.UNKNOWN, [*rejected, *unsent], core, now_ms)
@@ -149,7 +158,17 @@ def _not_now(
 ) -> None:
     rows = [(c, max(clock.to_ms(o.retry_at), now_ms + 1_000), o.reason) for c, o in results]
     _put_back(tx, rows, core, now_ms)
-    for channel in sorted({c.channel for c, o in results if o.challenge is not None}):
+
+
+def _challenges(tx: sa.Connection, results: Sequence[Result], now_ms: int) -> None:
+    """A network that wants a human gets nothing more until one acts; asked on, it would ban us."""
+    told = {
+        c.channel: o.challenge[:_TOKEN_CHARACTERS]
+        for c, o in results
+        if isinstance(o, outcomes.NotNow) and o.challenge is not None
+    }
+    for channel, token in sorted(told.items()):
+        events.control(tx, now_ms, f"{CHALLENGE}:{channel}", token)
         events.append(tx, now_ms, "challenge", {"channel": channel})
 
 

@@ -15,11 +15,12 @@ from bot import ledger, outbox
 from bot.contract import address, clock, messages
 from bot.dispatcher import claim
 from bot.policy import decision
-from bot.store import events, tables
+from bot.policy.lifecycle import State
+from bot.store import events, tables, vault
 
 _r, _p = tables.replies, tables.persons
 _TORN = (
-    sa.select(_r, _p.c.opted_out_ms, _p.c.blocked_ms)
+    sa.select(_r, _p.c.opted_out_ms, _p.c.blocked_ms, _p.c.merged_into)
     .join(_p, _p.c.id == _r.c.person_id)
     .where(sa.literal_column("replies.state") == sa.literal_column("'sending'"))
     .where(_r.c.lease_until_ms < sa.bindparam("now_ms"))
@@ -43,7 +44,7 @@ def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> lis
         again = decision.send_again(
             idempotent=way is not None and way.idempotent,
             attempts=row["attempts"],
-            unwanted=row["opted_out_ms"] is not None or row["blocked_ms"] is not None,
+            unwanted=any(row[n] is not None for n in ("opted_out_ms", "blocked_ms", "merged_into")),
             expired=now_ms >= decision.expires_ms(row["first_ms"], plan.core.reply),
         )
         if not again or claim.paused(controls, row["channel"], now_ms):
@@ -53,8 +54,14 @@ def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> lis
             "was": row["lease_until_ms"],
             "until": now_ms + claim.LEASE_MS,
         }
+        try:
+            made = _claim(dict(row), plan)
+        except vault.SealedError:
+            unsure = {"id": row["id"], "reason": decision.Reason.SEALED, "lease_until_ms": None}
+            outbox.move(tx, State.SENDING, State.UNKNOWN, [unsure])
+            continue
         if tx.execute(_AGAIN, lease).rowcount == 1:
-            claims.append(_claim(dict(row), plan))
+            claims.append(made)
     return claims
 
 

@@ -31,8 +31,15 @@ _SHORTEST_SHARE: Final = 1 / 12
 class Flood:
     """The leader. `snapshot` is what intake and dispatch go by."""
 
-    def __init__(self, store: database.Store, core: settings.Core, moment: clock.Clock) -> None:
-        """Calm until the first look."""
+    def __init__(
+        self,
+        store: database.Store,
+        core: settings.Core,
+        moment: clock.Clock,
+        common: AbstractSet[int] = frozenset(),
+    ) -> None:
+        """Calm until the first look. `common`: the keyed words that everybody uses."""
+        self._common = common
         self._store = store
         self._core = core
         self._clock = moment
@@ -59,6 +66,7 @@ class Flood:
             flagged=dict(seen.flagged),
             surges=frozenset(seen.surges),
             usual=self._usual(seen),
+            plain=topics.plain(seen.usual(self._common)) if seen.flagged else frozenset(),
         )
         return counts
 
@@ -69,7 +77,9 @@ class Flood:
         recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
         seen = _sum(recent)
         found = orders.controls(tx, now_ms)
-        flagged = topics.flag(seen, known.usual(), known.flagged, now_ms, self._core.flood)
+        flagged = topics.flag(
+            seen, known.usual(self._common), known.flagged, now_ms, self._core.flood
+        )
         for word in byhand.fine(found):
             flagged.pop(word, None)
         fresh = len(flagged.keys() - known.flagged.keys())
@@ -99,13 +109,7 @@ class Flood:
 
     def _usual(self, known: memory.Memory) -> tuple[float, ...] | None:
         today = periods.day(clock.to_ms(self._clock.now()), self._core.budget.timezone)
-        days = [hours for day, hours in sorted(known.days.items()) if day != today]
-        now = pacing.usual_by_hour(days)
-        if now is None or known.anchor is None:
-            return now
-        # Within a tenth of what it was a week ago, however long somebody teaches it.
-        most = 1 + memory.WEEKLY
-        return tuple(min(n, max(a * most, 1.0)) for n, a in zip(now, known.anchor, strict=True))
+        return usual(known, today)
 
     def _surges(
         self, known: memory.Memory, recent: Mapping[int, memory.Bucket], now_ms: int
@@ -129,8 +133,11 @@ class Flood:
         now_ms: int,
     ) -> None:
         """Buckets that left the last two hours, if they were calm."""
-        # A quarter without anybody is a calm one, but not while nobody was looking.
-        first_ms = max(known.learned_ms, self._since_ms)
+        # A quarter without anybody is a calm one, but not while nobody was looking. A restart is
+        # no such while: what it would leave out is counted yet.
+        if self._since_ms - known.learned_ms > _RECENT_MS + 2 * snapshot.BUCKET_MS:
+            known.looking_ms = self._since_ms
+        first_ms = max(known.learned_ms, known.looking_ms)
         quiet = range(first_ms, oldest_ms, snapshot.BUCKET_MS)
         for start_ms in sorted({*buckets, *quiet}):
             if not known.learned_ms <= start_ms < oldest_ms:
@@ -218,6 +225,16 @@ class Flood:
 
     def _local(self, moment_ms: int) -> dt.datetime:
         return dt.datetime.fromtimestamp(moment_ms / 1000, self._core.budget.timezone)
+
+
+def usual(known: memory.Memory, today: str) -> tuple[float, ...] | None:
+    """New senders by local hour as on the days before; None while there is none."""
+    now = pacing.usual_by_hour([h for day, h in sorted(known.days.items()) if day != today])
+    if now is None or known.anchor is None:
+        return now
+    # Within a tenth of what it was a week ago, however long somebody teaches it.
+    most = 1 + memory.WEEKLY
+    return tuple(min(n, max(a * most, 1.0)) for n, a in zip(now, known.anchor, strict=True))
 
 
 def _goes_on(held: str) -> decision.Reason:

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import json
 import struct
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from bot.policy.flood import breaker, topics, words
@@ -42,13 +43,14 @@ class Memory:
     days: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)
     anchor: tuple[float, ...] | None = None
     learned_ms: int = 0
+    # Since when somebody looked without a gap.
+    looking_ms: int = 0
     setting: breaker.Setting = dataclasses.field(default_factory=breaker.Setting)
-    # Not kept over a restart: a habit shows itself again.
     once: dict[int, None] = dataclasses.field(default_factory=dict)
 
-    def usual(self) -> topics.Counts:
+    def usual(self, common: AbstractSet[int]) -> topics.Counts:
         """As policy takes it."""
-        return topics.Counts(self.usual_senders, self.usual_words)
+        return topics.Counts(self.usual_senders, self.usual_words, common)
 
     def learn(self, bucket: Bucket, now_ms: int) -> None:
         """Take a calm bucket into what is usual, within the week's bound; topics never."""
@@ -69,10 +71,11 @@ class Memory:
     def _known(self, word: int) -> float | None:
         """How often a word was used before; None for a wording's first time, which is not kept.
 
-        There are nearly as many wordings as messages, and one that is used once is no habit.
+        There are nearly as many wordings as messages, and one that is used once is no habit. The
+        same goes for blocks of numbers.
         """
         known = self.usual_words.get(word)
-        if known is not None or not word & words.WHOLE:
+        if known is not None or not word & (words.WHOLE | words.BLOCK):
             return known or 0.0
         if word in self.once:
             del self.once[word]
@@ -91,7 +94,7 @@ class Memory:
 
     def mark(self) -> tuple[object, ...]:
         """Differs when there is something new to keep."""
-        return (self.learned_ms, len(self.flagged), len(self.surges), self.setting.mode)
+        return (self.learned_ms, set(self.flagged), set(self.surges), self.setting.mode)
 
     def text(self) -> str:
         """For the store: JSON, the many words packed (12 bytes each)."""
@@ -108,6 +111,8 @@ class Memory:
                 "days": self.days,
                 "anchor": self.anchor,
                 "learned_ms": self.learned_ms,
+                "looking_ms": self.looking_ms,
+                "once": base64.b64encode(struct.pack(f"<{len(self.once)}q", *self.once)).decode(),
                 "setting": dataclasses.asdict(self.setting),
             }
         )
@@ -136,5 +141,7 @@ def read(text: str | None) -> Memory:
         days={d: {int(h): n for h, n in hours.items()} for d, hours in plain["days"].items()},
         anchor=tuple(plain["anchor"]) if plain["anchor"] else None,
         learned_ms=plain["learned_ms"],
+        looking_ms=plain.get("looking_ms", 0),
         setting=breaker.Setting(**setting),
+        once=dict.fromkeys(words.unpack(base64.b64decode(plain.get("once", "")))),
     )

@@ -18,7 +18,7 @@ from bot.policy.decision import Reason
 from bot.policy.flood import breaker, byhand
 from bot.policy.flood.snapshot import Mode
 from bot.policy.lifecycle import State
-from bot.store import events, statements, tables
+from bot.store import events, prepared, statements, tables
 
 KIND: Final = "mode"
 BY_HAND: Final = "hand"
@@ -31,11 +31,13 @@ _SLICE: Final = 500
 
 _s, _r, _c = tables.storage, tables.replies, tables.control
 _KEY: Final = {"channel": "", "key": "mode"}
-_READ = sa.select(_s.c.value).where(_s.c.channel == "", _s.c.key == "mode")
+_READ = prepared.Prepared(sa.select(_s.c.value).where(_s.c.channel == "", _s.c.key == "mode"))
 _KEEP = statements.upsert(_s).on_conflict_do_update(
     index_elements=["channel", "key"], set_={"value": statements.upsert(_s).excluded.value}
 )
-_OLD = sa.delete(_c).where(_c.c.key.startswith(byhand.TOPIC), _c.c.at_ms < sa.bindparam("before"))
+_OLD = prepared.Prepared(
+    sa.delete(_c).where(_c.c.key.startswith(byhand.TOPIC), _c.c.at_ms < sa.bindparam("before"))
+)
 _ON_FINE = (
     sa.select(_r.c.id)
     # A literal, so that the partial index is used (SPEED.md).
@@ -68,8 +70,8 @@ class Told:
 
 def told(tx: sa.Connection) -> Told:
     """The present mode; normal before anybody looked."""
-    value = tx.execute(_READ).scalar_one_or_none()
-    return Told() if value is None else parsed(json.loads(value))
+    found = _READ.rows(tx)
+    return parsed(json.loads(found[0][0])) if found else Told()
 
 
 def parsed(plain: Mapping[str, object]) -> Told:
@@ -81,7 +83,7 @@ def parsed(plain: Mapping[str, object]) -> Told:
 
 def controls(tx: sa.Connection, now_ms: int) -> dict[str, str]:
     """What moderators set; what is over by now is taken away first."""
-    tx.execute(_OLD, {"before": now_ms - byhand.FINE_MS})
+    _OLD.many(tx, [{"before": now_ms - byhand.FINE_MS}])
     found = events.controls(tx)
     if byhand.KEY in found and byhand.order(found, now_ms) is None:
         events.control(tx, now_ms, byhand.KEY, None)

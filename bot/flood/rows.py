@@ -9,50 +9,59 @@ import sqlalchemy as sa
 
 from bot.flood import memory
 from bot.policy.decision import Reason
-from bot.store import statements, tables
+from bot.store import prepared, statements, tables
 
 # Words are positive; these two count senders.
 SENDERS: Final = 0
 TOPICAL: Final = -1
 
 _f, _s, _r = tables.flood, tables.storage, tables.replies
-_BUCKETS = sa.select(_f.c.bucket_ms, _f.c.word, _f.c.n).where(
-    _f.c.bucket_ms >= sa.bindparam("since")
+# In a quarter with so many new senders a word that one of them used says nothing, and there may
+# be as many such words as senders.
+_CROWD: Final = 5_000
+_SENDERS_OF = prepared.Prepared(
+    sa.select(_f.c.bucket_ms, _f.c.n)
+    .where(_f.c.bucket_ms >= sa.bindparam("since"))
+    .where(_f.c.word == SENDERS)
 )
-_FORGET = sa.delete(_f).where(_f.c.bucket_ms < sa.bindparam("before"))
+_COUNTS_OF = prepared.Prepared(
+    sa.select(_f.c.word, _f.c.n)
+    .where(_f.c.bucket_ms == sa.bindparam("start"))
+    .where(_f.c.n >= sa.bindparam("least"))
+)
+_FORGET = prepared.Prepared(sa.delete(_f).where(_f.c.bucket_ms < sa.bindparam("before")))
 _KEY: Final = {"channel": "", "key": "flood"}
 _LOAD = sa.select(_s.c.value).where(_s.c.channel == "", _s.c.key == "flood")
 _KEEP = statements.upsert(_s).on_conflict_do_update(
     index_elements=["channel", "key"], set_={"value": statements.upsert(_s).excluded.value}
 )
 _HELD = sa.literal_column("replies.state") == sa.literal_column("'held'")
-_WAITING = (
+_WAITING = prepared.Prepared(
     sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros, _r.c.reason)
-    .where(_HELD, _r.c.reason.in_((Reason.PACE.value, Reason.MODE.value)))
+    .where(_HELD, sa.or_(_r.c.reason == Reason.PACE.value, _r.c.reason == Reason.MODE.value))
     .where(_r.c.due_ms >= sa.bindparam("since"))
     .where(sa.func.coalesce(_r.c.quoted_micros, 0) <= sa.bindparam("most"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
 )
+_WAITING_NAMES: Final = ("id", "first_ms", "quoted_micros", "reason")
 
 
 def buckets(tx: sa.Connection, since_ms: int) -> dict[int, memory.Bucket]:
     """Counts of all buckets from `since_ms` on."""
     out: dict[int, memory.Bucket] = {}
-    for start_ms, word, n in tx.execute(_BUCKETS, {"since": since_ms}):
-        bucket = out.setdefault(start_ms, memory.Bucket())
-        if word == SENDERS:
-            bucket.senders = n
-        elif word == TOPICAL:
-            bucket.topical = n
-        else:
-            bucket.words[word] = n
+    for start_ms, senders in _SENDERS_OF.rows(tx, {"since": since_ms}):
+        least = 2 if senders > _CROWD else 1
+        counts: dict[int, int] = dict(_COUNTS_OF.rows(tx, {"start": start_ms, "least": least}))
+        counts.pop(SENDERS, None)
+        topical = counts.pop(TOPICAL, 0)
+        out[start_ms] = memory.Bucket(senders, topical, counts)
     return out
 
 
 def forget(tx: sa.Connection, before_ms: int) -> None:
     """Drop counts that nobody looks at any more."""
-    tx.execute(_FORGET, {"before": before_ms})
+    _FORGET.many(tx, [{"before": before_ms}])
 
 
 def load(tx: sa.Connection) -> memory.Memory:
@@ -68,5 +77,4 @@ def keep(tx: sa.Connection, kept: memory.Memory) -> None:
 def waiting(tx: sa.Connection, since_ms: int, limit: int, most: int) -> list[Mapping[str, Any]]:
     """Replies held for their turn or by a mode, due since then, of a price of `most` at most."""
     told = {"since": since_ms, "limit": limit, "most": most}
-    rows = tx.execute(_WAITING, told).mappings()
-    return [dict(row) for row in rows]
+    return [dict(zip(_WAITING_NAMES, row, strict=True)) for row in _WAITING.rows(tx, told)]

@@ -36,7 +36,7 @@ def take_in(
     now_ms: int,
 ) -> None:
     """The whole of intake in one transaction."""
-    items = load.items(context, batch)
+    items = load.items(context, batch, now_ms)
     fresh = load.unseen(tx, items)
     duplicates = len(items) - len(fresh)
     if duplicates:

@@ -86,7 +86,7 @@ def facts(
             blocked=person.blocked_ms is not None,
             blocked_until_ms=person.blocked_until_ms,
             pending=person.waiting is not None,
-            draw=context.keys.draw("delay", item.seen[0].hex()),
+            draw=context.keys.draw("delay", item.fresh[0].hex()),
         ),
         number,
     )
@@ -122,7 +122,9 @@ def _one(
     elif decided.verdict is Verdict.OPT_OUT:
         _opt_out(item, person, written)
     elif decided.reason == decision.Reason.START:
-        person.opted_out_ms = None
+        # One that was said before the STOP and came after it (a sweep) undoes nothing.
+        if person.opted_out_ms is not None and item.at_ms > person.opted_out_ms:
+            person.opted_out_ms = None
     elif decided.reason == decision.Reason.PENDING and person.waiting is not None:
         _again(context, item, person.waiting)
     _record(context, item, person, decided, number, written)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
-from bot.contract import clock, messages
+from bot.contract import address, clock, messages
 from bot.inbox import state
+from bot.policy import numbers
 from bot.store import prepared, tables
 
 _s, _i, _p, _r = tables.seen, tables.identities, tables.persons, tables.replies
+
+OLDEST_MS: Final = 900_000
 
 _SEEN = prepared.Listed(
     sa.select(_s.c.hash).where(_s.c.hash.in_(sa.bindparam("hashes", expanding=True))), "hashes"
@@ -41,8 +46,14 @@ _WAITING = prepared.Listed(
 )
 
 
-def items(context: state.Context, batch: Iterable[messages.InboundMessage]) -> list[state.Item]:
-    """The batch in its order: by time of receipt, then by the provider's id."""
+def items(
+    context: state.Context, batch: Iterable[messages.InboundMessage], now_ms: int
+) -> list[state.Item]:
+    """The batch in its order: by time of receipt, then by the provider's id.
+
+    What a network dates long back (a sweep, a clock of its own) counts as OLDEST_MS old at the
+    most: nothing leaves as soon as it came, whatever somebody else's clock says.
+    """
     keys = context.keys
     out = []
     for message in batch:
@@ -51,17 +62,29 @@ def items(context: state.Context, batch: Iterable[messages.InboundMessage]) -> l
             names.append(f"{message.channel}\x00\x00{message.fingerprint}")
         # All withheld senders share one person, who is never answered.
         hidden = not message.sender.value and bool(message.aliases)
+        message = _spelled(message)
         people = message.aliases if hidden else (message.sender, *message.aliases)
         out.append(
             state.Item(
                 message=message,
-                at_ms=clock.to_ms(message.received_at),
-                seen=tuple(keys.hash("seen", name) for name in names),
+                at_ms=max(clock.to_ms(message.received_at), now_ms - OLDEST_MS),
+                seen=tuple(h for name in names for h in keys.ring("seen", name)),
+                fresh=tuple(keys.hash("seen", name) for name in names),
                 hashes=tuple(keys.hash_address(a.network, a.value) for a in people),
             )
         )
     out.sort(key=lambda item: (item.at_ms, item.message.provider_id))
     return out
+
+
+def _spelled(message: messages.InboundMessage) -> messages.InboundMessage:
+    """One number, one spelling: `+330639...` and `+33639...` are one person."""
+    if message.sender.network != address.SMS:
+        return message
+    known = numbers.read(message.sender.value).e164
+    if known is None or known == message.sender.value:
+        return message
+    return dataclasses.replace(message, sender=address.Address(address.SMS, known))
 
 
 def unseen(tx: sa.Connection, batch: Sequence[state.Item]) -> list[state.Item]:

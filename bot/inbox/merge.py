@@ -31,6 +31,10 @@ def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
     kept = _keep_one(tx, owners, answered=answered)
     # After the cancellations: the window of the reply that stays, or of the answer that went out.
     windows = [0 if p.waiting in kept.cancelled else p.blocked_until_ms for p in owners]
+    window_ms = kept.waiting.window_ms if kept.waiting else max(windows)
+    if answered and kept.waiting is not None:
+        # Both have had their one reply; if the one being sent comes back, it is superseded.
+        window_ms = max(windows) + 1
     for other in others:
         tx.execute(sa.update(_i).where(_i.c.person_id == other.id).values(person_id=survivor.id))
         tx.execute(sa.update(_p).where(_p.c.id == other.id).values(merged_into=survivor.id))
@@ -41,7 +45,7 @@ def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
         sa.update(_p)
         .where(_p.c.id == survivor.id)
         .values(
-            blocked_until_ms=kept.waiting.window_ms if kept.waiting else max(windows),
+            blocked_until_ms=window_ms,
             opted_out_ms=_first([p.opted_out_ms for p in owners]),
             blocked_ms=_first([p.blocked_ms for p in owners]),
         )

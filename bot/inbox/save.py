@@ -47,7 +47,7 @@ _CURSOR = statements.upsert(tables.cursors).on_conflict_do_update(
 
 def seen(tx: sa.Connection, batch: Sequence[state.Item], now_ms: int) -> None:
     """Remember ids; plain inserts, so that a parallel twin fails here and runs again."""
-    rows = [{"hash": h, "at_ms": now_ms} for item in batch for h in set(item.seen)]
+    rows = [{"hash": h, "at_ms": now_ms} for item in batch for h in set(item.fresh)]
     _SEEN.many(tx, rows)
 
 
@@ -66,14 +66,19 @@ def folded(
     outbox.add(tx, [{"address_enc": None, **row} for row in written.replies])
     _push(tx, changed)
     _INBOUND.many(tx, written.inbound)
-    if written.flood:
-        rows = [{"bucket_ms": b, "word": w, "n": n} for (b, w), n in sorted(written.flood.items())]
-        _FLOOD.many(tx, rows)
+    flood(tx, written)
     events.count(tx, now_ms, written.counts)
     if written.costs:
         ledger.take_inbound(tx, written.costs, context.core.budget, now_ms)
     if written.optouts:
         events.append(tx, now_ms, "opt_outs", {"n": written.optouts})
+
+
+def flood(tx: sa.Connection, written: state.Written) -> None:
+    """Add the first contacts' words to the flood's counts."""
+    counted = sorted(written.flood.items())
+    if counted:
+        _FLOOD.many(tx, [{"bucket_ms": b, "word": w, "n": n} for (b, w), n in counted])
 
 
 def _persons(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
@@ -121,6 +126,7 @@ def _cancel(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
                     "id": w.reply_id,
                     "person_id": p.id,
                     "window_ms": w.window_ms,
+                    "due_ms": w.due_ms,
                     "reason": decision.Reason.OPTED_OUT,
                     "address_enc": None,
                 }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.inbox import state
+from bot.policy import smalltalk
 from bot.policy.flood import snapshot, topics, words
 from bot.store import vault
 
@@ -29,14 +30,22 @@ def hasher(keys: vault.Vault) -> Callable[[str], int]:
     return hashed
 
 
+def common(hashed: Callable[[str], int]) -> frozenset[int]:
+    """What everybody says, as its keyed words."""
+    return frozenset(hashed(w) for said in smalltalk.words() for w in words.of(said))
+
+
 def note(context: state.Context, item: state.Item, written: state.Written) -> bytes:
     """Count a first contact; returns its words as the reply's row keeps them."""
     hashed = tuple(map(context.hashed, words.of(item.message.text)))
+    block = words.block(item.message.sender.value)
+    if block is not None:
+        hashed = (context.hashed(block), *hashed)
     start_ms = snapshot.bucket_ms(item.at_ms)
     counts = written.flood
     for word in (SENDERS, *hashed):
         counts[start_ms, word] = counts.get((start_ms, word), 0) + 1
-    flagged = context.flood().flagged
-    if flagged and topics.of(hashed, flagged) is not None:
+    seen = context.flood()
+    if seen.flagged and topics.of(hashed, seen.flagged, seen.plain) is not None:
         counts[start_ms, TOPICAL] = counts.get((start_ms, TOPICAL), 0) + 1
     return words.pack(hashed)

@@ -62,11 +62,15 @@ class Person:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Item:
-    """An unseen message with the hashes of its addresses and its own (seen) hashes."""
+    """An unseen message with the hashes of its addresses and its own.
+
+    `seen`: hashes of its ids under every key, `fresh` those under the newest.
+    """
 
     message: messages.InboundMessage
     at_ms: int
     seen: tuple[bytes, ...]
+    fresh: tuple[bytes, ...]
     hashes: tuple[tuple[bytes, ...], ...]
 
 

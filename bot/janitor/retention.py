@@ -20,6 +20,8 @@ from bot.store import database, tables
 SLICE: Final = 1_000
 # A run stops after this many slices a table and goes on next time.
 SLICES: Final = 200
+# Texts of held messages, should any be kept: no setting makes it longer.
+TEXTS_H: Final = 72
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 
@@ -39,7 +41,9 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
     old_ms = now_ms - keep.persons_days * _DAY_MS
     inbound_ms = now_ms - keep.inbound_days * _DAY_MS
     events_ms = now_ms - keep.events_days * _DAY_MS
-    text_ms = now_ms - keep.held_text_h * _HOUR_MS
+    text_ms = now_ms - TEXTS_H * _HOUR_MS
+    # A reply may fall due that long after the message, and live as long from then on.
+    slack_ms = (core.reply.delay_max_s + core.reply.expires_after_s) * 1000 + _DAY_MS
     newest = sa.select(sa.func.max(_e.c.id)).scalar_subquery()
     chores: tuple[tuple[str, sa.Column[Any], sa.ColumnElement[bool], Finish], ...] = (
         ("seen", _s.c.hash, _s.c.at_ms < now_ms - keep.seen_days * _DAY_MS, _delete(_s)),
@@ -67,7 +71,7 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
             sa.and_(_r.c.first_ms < old_ms, _r.c.due_ms < old_ms, _r.c.state.not_in(_OPEN)),
             _delete(_r),
         ),
-        ("persons", _p.c.id, _gone(old_ms, now_ms), _delete_persons),
+        ("persons", _p.c.id, _gone(min(old_ms, inbound_ms) - slack_ms, now_ms), _delete_persons),
     )
     out: dict[str, int] = {}
     for name, key, which, finish in chores:
@@ -76,16 +80,31 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
 
 
 def _gone(old_ms: int, now_ms: int) -> sa.ColumnElement[bool]:
-    """Silent for long, outside every window, without a wish that must outlive it."""
-    replies = sa.select(_r.c.person_id)
-    inbound = sa.select(_i.c.person_id)
+    """Silent for long, outside every window, without a wish that must outlive it.
+
+    Messages and replies of so long ago are gone by then: asking for them by person would read
+    both tables for each slice. What is still to be sent has indexes, whatever its age.
+    """
+    waiting = sa.union_all(
+        *(
+            sa.select(_r.c.person_id)
+            .where(sa.literal_column("state") == sa.literal_column(f"'{state}'"))
+            .where(_r.c.due_ms < old_ms)
+            for state in _OPEN
+        )
+    )
+    active = (
+        sa.select(sa.literal(1))
+        .where(_r.c.person_id == _p.c.id)
+        .where(sa.literal_column("automatic AND state IN ('held', 'scheduled', 'sending')"))
+    )
     return sa.and_(
         _p.c.last_ms < old_ms,
         _p.c.blocked_until_ms < now_ms,
         _p.c.opted_out_ms.is_(None),
         _p.c.blocked_ms.is_(None),
-        _p.c.id.not_in(replies),
-        _p.c.id.not_in(inbound),
+        ~sa.exists(active),
+        _p.c.id.not_in(waiting),
     )
 
 

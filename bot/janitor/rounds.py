@@ -119,12 +119,16 @@ class Janitor:
 
     def late(self) -> list[str]:
         """Names of chores that have not run for PATIENCE of their periods."""
+        ages = self.ages()
+        return [chore.name for chore in self.chores if ages[chore.name] > PATIENCE * chore.every_s]
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since each chore last came to an end; since the start if it never did."""
         now_ms = clock.to_ms(self._clock.now())
-        return [
-            chore.name
+        return {
+            chore.name: (now_ms - self.ran.get(chore.name, self._started_ms)) / 1000
             for chore in self.chores
-            if now_ms - self.ran.get(chore.name, self._started_ms) > PATIENCE * chore.every_s * 1000
-        ]
+        }
 
     async def run(self, stop: asyncio.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Every chore at once and then in its period, until `stop`; each ends what it began."""

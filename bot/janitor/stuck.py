@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -26,7 +26,13 @@ def _in(state: State) -> sa.ColumnElement[bool]:
 
 _ENDED = (
     sa.select(
-        _r.c.id, _r.c.channel, _r.c.attempts, _r.c.first_ms, _p.c.opted_out_ms, _p.c.blocked_ms
+        _r.c.id,
+        _r.c.channel,
+        _r.c.attempts,
+        _r.c.first_ms,
+        _p.c.opted_out_ms,
+        _p.c.blocked_ms,
+        _p.c.merged_into,
     )
     .join(_p, _p.c.id == _r.c.person_id)
     .where(_in(State.SENDING), _r.c.lease_until_ms < sa.bindparam("now_ms"))
@@ -40,12 +46,25 @@ _PAST = {
     .limit(SLICE)
     for state in (State.HELD, State.SCHEDULED)
 }
-_FOR_ROOM = (
-    sa.select(_r.c.id, _r.c.channel, _r.c.country, _r.c.reason, _r.c.quoted_micros)
-    .where(_in(State.HELD), _r.c.reason.in_((Reason.MONEY, Reason.QUOTA)))
-    .order_by(_r.c.first_ms, _r.c.id)
-    .limit(SLICE)
+# Spelt like the partial index, which gives the oldest of each channel and country.
+_WAITS: Final[sa.ColumnElement[bool]] = sa.literal_column(
+    "state = 'held' AND reason IN ('money', 'quota')"
 )
+_of_channel = _r.c.channel == sa.bindparam("channel")
+_CHANNEL_AFTER = sa.select(sa.func.min(_r.c.channel)).where(
+    _WAITS, _r.c.channel > sa.bindparam("after")
+)
+_COUNTRY_AFTER = sa.select(sa.func.min(_r.c.country)).where(
+    _WAITS, _of_channel, _r.c.country > sa.bindparam("after")
+)
+_for_room = (
+    sa.select(_r.c.id, _r.c.channel, _r.c.country, _r.c.reason, _r.c.quoted_micros, _r.c.first_ms)
+    .where(_WAITS, _of_channel)
+    .order_by(_r.c.first_ms, _r.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_FOR_ROOM = _for_room.where(_r.c.country == sa.bindparam("country"))
+_FOR_ROOM_NOWHERE = _for_room.where(_r.c.country.is_(None))
 
 
 def leases(
@@ -59,7 +78,7 @@ def leases(
         if not decision.send_again(
             idempotent=idempotent(row["channel"]),
             attempts=row["attempts"],
-            unwanted=row["opted_out_ms"] is not None or row["blocked_ms"] is not None,
+            unwanted=any(row[n] is not None for n in ("opted_out_ms", "blocked_ms", "merged_into")),
             expired=now_ms >= decision.expires_ms(row["first_ms"], core.reply),
         )
     ]
@@ -117,7 +136,7 @@ def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, in
     Only as many as surely fit, so that they are not held again a second later; the dispatcher
     reserves for each all the same.
     """
-    rows = tx.execute(_FOR_ROOM).mappings().all()
+    rows = _for_room_now(tx)
     if not rows:
         return {"released": 0}
     wanted = [_guess(row, core.budget) for row in rows]
@@ -131,6 +150,44 @@ def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, in
     if moved:
         events.append(tx, now_ms, "released", {"n": len(moved)})
     return {"released": len(moved)}
+
+
+def _for_room_now(tx: sa.Connection) -> list[sa.RowMapping]:
+    """The oldest of all, no more of a channel and country than its share.
+
+    Else the many of an exhausted one would hide those behind them, which have room.
+    """
+    places = list(_places(tx))
+    if not places:
+        return []
+    share = SLICE // len(places) or 1
+    found = {place: _oldest(tx, *place, share) for place in places}
+    full = [place for place in places if len(found[place]) == share]
+    spare = SLICE - sum(map(len, found.values()))
+    if full and spare >= len(full):
+        found |= {place: _oldest(tx, *place, share + spare // len(full)) for place in full}
+    rows = [row for group in found.values() for row in group]
+    return sorted(rows, key=lambda row: (row["first_ms"], row["id"]))
+
+
+def _places(tx: sa.Connection) -> Iterator[tuple[str, str | None]]:
+    """Channels and countries in which anybody waits for room, by steps through the index."""
+    channel = ""
+    while channel := tx.execute(_CHANNEL_AFTER, {"after": channel}).scalar_one():
+        if _oldest(tx, channel, None, 1):
+            yield channel, None
+        country = ""
+        step = {"channel": channel}
+        while country := tx.execute(_COUNTRY_AFTER, {**step, "after": country}).scalar_one():
+            yield channel, country
+
+
+def _oldest(
+    tx: sa.Connection, channel: str, country: str | None, limit: int
+) -> Sequence[sa.RowMapping]:
+    query = _FOR_ROOM_NOWHERE if country is None else _FOR_ROOM
+    named = {} if country is None else {"country": country}
+    return tx.execute(query, {**named, "channel": channel, "limit": limit}).mappings().all()
 
 
 def _guess(row: sa.RowMapping, budget: settings.Budget) -> ledger.Request:

@@ -13,23 +13,31 @@ from bot import ledger, outbox
 from bot.contract import address, bridge, clock, messages, money
 from bot.janitor import stuck
 from bot.policy import settings
-from bot.policy.lifecycle import State
 from bot.store import database, events, tables, vault
 
 _log = structlog.get_logger(__name__)
 
 PER_RUN: Final = 20
+# So many are kept an eye on at once; further ones are asked about as these are settled or paid.
+WATCHED: Final = 20_000
 ASK_LIMIT_S: Final = 30.0
 _FIRST_WAIT_MS: Final = 30_000
 _GROWTH: Final = 3
 _LONGEST_WAIT_MS: Final = 6 * 3_600_000
 
 _r = tables.replies
+# Spelt like the partial index: those that count as paid stay unknown, and may be many.
+_OPEN: Final[sa.ColumnElement[bool]] = sa.literal_column(
+    "state = 'unknown' AND price_micros IS NULL"
+)
 _UNPAID = (
-    sa.select(_r)
-    .where(sa.literal_column("state") == sa.literal_column("'unknown'"))
-    .where(_r.c.price_micros.is_(None), _r.c.started_ms <= sa.bindparam("before_ms"))
-    .limit(stuck.SLICE)
+    sa.select(_r).where(_OPEN, _r.c.started_ms <= sa.bindparam("before_ms")).limit(stuck.SLICE)
+)
+_STARTED = (
+    sa.select(_r.c.id, _r.c.started_ms)
+    .where(_OPEN, _r.c.channel.in_(sa.bindparam("able", expanding=True)))
+    .order_by(_r.c.started_ms, _r.c.id)
+    .limit(WATCHED)
 )
 _PAID = (
     sa.update(_r)
@@ -71,10 +79,7 @@ class Asking:
 
     async def step(self, store: database.Store, now_ms: int) -> dict[str, int]:
         """Ask about at most PER_RUN replies; how many were asked about and settled."""
-        rows = await store.read(lambda tx: outbox.in_state(tx, State.UNKNOWN, stuck.SLICE))
-        unknown = {row["id"] for row in rows}
-        self._next_ms = {i: at for i, at in self._next_ms.items() if i in unknown}
-        due = [row for row in rows if self._is_due(row, now_ms)][:PER_RUN]
+        due = await store.read(lambda tx: self._due(tx, now_ms))
         answers = await asyncio.gather(*(self._ask(row) for row in due))
         receipts = [one for one in answers if one is not None]
         if receipts:
@@ -85,13 +90,17 @@ class Asking:
             self._next_ms[row["id"]] = now_ms + wait_ms
         return {"asked": len(due), "settled": len(receipts)}
 
-    def _is_due(self, row: Mapping[str, Any], now_ms: int) -> bool:
-        able = isinstance(self._bridges.get(row["channel"]), bridge.FetchesStatus)
-        started_ms = row["started_ms"] or now_ms
-        # Counted as paid means that the asking is over.
-        if not able or row["price_micros"] is not None:
-            return False
-        return self._next_ms.get(row["id"], started_ms + _FIRST_WAIT_MS) <= now_ms
+    def _due(self, tx: sa.Connection, now_ms: int) -> list[Mapping[str, Any]]:
+        """Whole rows of those whose turn it is, who has waited longest first."""
+        able = [n for n, b in self._bridges.items() if isinstance(b, bridge.FetchesStatus)]
+        if not able:
+            return []
+        started = {i: ms or now_ms for i, ms in tx.execute(_STARTED, {"able": able})}
+        self._next_ms = {i: at for i, at in self._next_ms.items() if i in started}
+        turns = sorted((self._next_ms.get(i, ms + _FIRST_WAIT_MS), i) for i, ms in started.items())
+        ids = [i for at, i in turns if at <= now_ms][:PER_RUN]
+        rows = outbox.load(tx, ids)
+        return [rows[i] for i in ids]
 
     async def _ask(self, row: Mapping[str, Any]) -> messages.DeliveryReceipt | None:
         way = self._bridges[row["channel"]]

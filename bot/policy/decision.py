@@ -40,6 +40,7 @@ class Reason(enum.StrEnum):
     QUOTA = "quota"
     PACE = "pace"
     NEW_TOPIC = "new_topic"
+    SEALED = "sealed"
     MODE = "mode"
     MERGED = "merged"
     TOO_DEAR = "too_dear"
@@ -127,7 +128,7 @@ class Step(enum.StrEnum):
 class DueFacts:
     """All that is known of a reply when it falls due. `night_ends_ms`: None outside the night.
 
-    `topic`: a new topic shared by many, that he writes about too. `approved`: a moderator let
+    `superseded`: his window is another reply's by now. `topic`: a new topic shared by many, that he writes about too. `approved`: a moderator let
     it go. `mode_holds`: the breaker's mode lets nothing go by itself.
     """
 
@@ -140,6 +141,7 @@ class DueFacts:
     topic: int | None = None
     approved: bool = False
     mode_holds: bool = False
+    superseded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,7 @@ def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
         (facts.opted_out, Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)),
         (facts.blocked, Due(step=Step.CANCEL, reason=Reason.BLOCKED)),
         (not facts.automatic, Due(step=Step.SEND)),
+        (facts.superseded, Due(step=Step.CANCEL, reason=Reason.MERGED)),
         (
             facts.now_ms >= expires_ms(facts.first_ms, rules),
             Due(step=Step.EXPIRE, reason=Reason.EXPIRED),

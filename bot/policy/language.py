@@ -74,6 +74,11 @@ def _weights() -> dict[str, tuple[tuple[str, float], ...]]:
 _WEIGHTS = _weights()
 
 
+def small_words() -> frozenset[str]:
+    """The words that everybody uses, of all seven languages together."""
+    return frozenset(_WEIGHTS)
+
+
 def detect(text: str) -> str | None:
     """Name the clear language of a text (ISO 639-1, one of the seven), else None."""
     beginning = text[:_READ].casefold()

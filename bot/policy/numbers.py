@@ -14,6 +14,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from bot.policy import plans
+
 _LONGEST_READ = 64
 """Characters; E.164 has 16 with its plus, sender names 11. Longer is nobody's number."""
 
@@ -129,6 +131,11 @@ def read(raw: str) -> NumberFacts:
     Never raises. A national number without its plus cannot be placed and is invalid; the bridge
     that knows its country writes it in E.164 first.
     """
+    return _quick(raw) or _read(raw)
+
+
+def _read(raw: str) -> NumberFacts:
+    """The whole way, for any spelling."""
     shown = raw.strip()
     bare = shown.lstrip("+")
     if not shown or bare in _WITHHELD_NUMBERS or _says_withheld(shown):
@@ -182,6 +189,17 @@ def _without_number(number_type: NumberType) -> NumberFacts:
 def _says_withheld(shown: str) -> bool:
     words = "".join(c if c.isalpha() else " " for c in shown.casefold()).split()
     return bool(words) and _WITHHELD_WORDS.issuperset(words)
+
+
+def _quick(raw: str) -> NumberFacts | None:
+    """What `_read` says of a plain valid number, at a tenth of its cost; None for all others."""
+    if not plans.E164.fullmatch(raw) or raw[1:] in _WITHHELD_NUMBERS or raw.startswith(_FICTION):
+        return None
+    found = plans.find(raw)
+    if found is None or found.code in _SATELLITE_CODES or found.code in _PREMIUM_CODES:
+        return None
+    number_type = _TYPES.get(found.google_type, NumberType.OTHER)
+    return NumberFacts(e164=raw, region=found.region, number_type=number_type, valid=True)
 
 
 def _classify(number: phonenumbers.PhoneNumber) -> NumberFacts:

@@ -83,8 +83,12 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Beaucoup d'inconnus écrivent soudain sur un même sujet nouveau ; à vous de décider.",
         ),
         _R.MODE: (
-            "In the present mode nothing goes out by itself; a moderator decides.",
-            "Dans le mode actuel, rien ne part tout seul ; à vous de décider.",
+            "The mode holds it back; it goes on when the mode is over or a moderator says so.",
+            "Le mode la retient ; elle repart quand il prend fin ou sur décision.",
+        ),
+        _R.SEALED: (
+            "It cannot be opened with the keys there are; nothing is sent.",
+            "Elle ne s'ouvre pas avec les clés présentes ; rien ne part.",
         ),
         _R.MERGED: (
             "Two addresses turned out to be one person, who gets one reply.",

@@ -82,7 +82,6 @@ class Budget:
 class Retention:
     """`[retention]`: how long what is kept. Texts only while held, 72 h at the most."""
 
-    held_text_h: int = 72
     seen_days: int = 400
     inbound_days: int = 90
     events_days: int = 90
@@ -99,6 +98,7 @@ class Flood:
     """
 
     topics: bool = True
+    blocks: bool = True
     surges: bool = True
     pacing: bool = True
     topic_senders: int = 10

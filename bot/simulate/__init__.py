@@ -6,8 +6,9 @@ of its own would prove nothing about the real ones.
 """
 
 from bot.simulate.chart import NoChartError
+from bot.simulate.made_floods import KINDS, Flood, Truth, write
 from bot.simulate.report import Report
 from bot.simulate.running import run
 from bot.simulate.trace import TraceError
 
-__all__ = ["NoChartError", "Report", "TraceError", "run"]
+__all__ = ["KINDS", "Flood", "NoChartError", "Report", "TraceError", "Truth", "run", "write"]

@@ -17,13 +17,11 @@ from bot.contract import messages
 from bot.flood import look
 from bot.inbox import door
 from bot.policy import periods
-from bot.policy.lifecycle import State
 from bot.simulate import clock, trace, world
 
 Progress = Callable[[int, int], None]
 
 _HOUR_MS: Final = 3_600_000
-_GOES_ON: Final = (State.HELD, State.SCHEDULED, State.SENDING)
 
 
 def _idempotent(_channel: str) -> bool:
@@ -77,8 +75,7 @@ class Course:
     async def finish(self, until_ms: int) -> None:
         """Go on after the last message until no reply waits any more, `until_ms` at the latest."""
         while self._next_ms() <= until_ms:
-            states = await self.states()
-            if not any(states[state] for state in _GOES_ON):
+            if not await self._rooms.store.read(outbox.goes_on):
                 return
             await self._catch_up(self._next_ms())
 

@@ -55,7 +55,7 @@ _LASTS: Final[Mapping[str, float | None]] = {
     "raid": 10,
     "rotating": 5,
     "sequential": 4,
-    "drip": None,
+    "drip": 10_000,
     "slow-ramp": None,
     "pumping": 6,
     "bait": 10,
@@ -102,7 +102,7 @@ class Truth:
 
 
 def write(path: pathlib.Path, plan: Flood) -> Truth:
-    """Write the recording (gzip if the name ends so). Raises ValueError for a plan without sense."""
+    """Write the recording (gzip if the name ends so). Raises ValueError for a senseless plan."""
     if plan.kind not in KINDS:
         raise ValueError(f"no such scenario; choose from {', '.join(KINDS)}")
     if plan.language not in _ZONES or (plan.crowd or plan.language) not in _ZONES:
@@ -256,10 +256,11 @@ class _Making:
             yield self._flooding_s(), sender, self._crowd().person()
 
     def _drip(self) -> Iterator[Said]:
-        """Slogans, but few an hour all the time."""
+        """Slogans, but few an hour and for days."""
         for _ in range(self._plan.attackers):
             sender = self._is("spoofed", self._mobile())
-            yield self._draw.random() * self._span_s, sender, self._crowd().slogan()
+            at = self._draw.uniform(self.from_s, self.to_s)
+            yield at, sender, self._crowd().slogan()
 
     def _ramp(self) -> Iterator[Said]:
         """People's words, a little more each day, to teach us that it is usual."""

@@ -73,16 +73,22 @@ class Numbers:
         code, starts, count = _MOBILES[country]
         while True:
             found = f"+{code}{self._draw.choice(starts)}{self._digits(count)}"
-            if found not in self._given and self._good(found):
+            if found not in self._given and self._good(found, country):
                 self._given.add(found)
                 return found
 
     @staticmethod
-    def _good(found: str) -> bool:
+    def _good(found: str, country: str) -> bool:
         facts = numbers.read(found)
-        return facts.valid and facts.number_type in (
-            numbers.NumberType.MOBILE,
-            numbers.NumberType.FIXED_OR_MOBILE,
+        # Some islands share a calling code with their neighbours.
+        return (
+            facts.valid
+            and facts.region == country
+            and facts.number_type
+            in (
+                numbers.NumberType.MOBILE,
+                numbers.NumberType.FIXED_OR_MOBILE,
+            )
         )
 
     def block(self, country: str, size: int = 900) -> Iterator[str]:
@@ -90,7 +96,7 @@ class Numbers:
         while True:
             first = int(self.mobile(country)[1:]) // 10_000 * 10_000 + self._draw.randrange(9_000)
             for number in range(first, first + size):
-                if (found := f"+{number}") not in self._given and self._good(found):
+                if (found := f"+{number}") not in self._given and self._good(found, country):
                     self._given.add(found)
                     yield found
 

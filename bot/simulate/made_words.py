@@ -169,10 +169,10 @@ LEXICONS: Final = {
     ),
 }
 LANGUAGES: Final = tuple(LEXICONS)
-_NAMES: Final = tuple(
-    "alba andré basil bilal boris carlos dario denis elias emre fabio farid felix gianni hakim henk"
-    " igor ivan jan joel jonas jorge kamel lars liam luca malik marco mario milan nabil nils omar"
-    " oscar pablo pedro rafa remy ruben sam simon tariq tiago tim ugo victor walid yves".split()
+_NAMES: Final = (
+    "alba|andré|basil|bilal|boris|carlos|dario|denis|elias|emre|fabio|farid|felix|gianni|hakim"
+    "|henk|igor|ivan|jan|joel|jonas|jorge|kamel|lars|liam|luca|malik|marco|mario|milan|nabil|nils"
+    "|omar|oscar|pablo|pedro|rafa|remy|ruben|sam|simon|tariq|tiago|tim|ugo|victor|walid|yves"
 )
 _ENDS: Final = ("", "", "", "", " 😊", "!", " :)", " ;)", "...", " 😘", " haha", " bises", " x")
 _VOWELS: Final = "aeiou"
@@ -199,7 +199,7 @@ class Speaker:
     def name(self) -> str:
         """A first name; one in four is nobody else's."""
         if self._draw.random() < 0.75:  # noqa: PLR2004 (a share)
-            return self._draw.choice(_NAMES)
+            return self._one(_NAMES)
         pairs = self._draw.choice((2, 2, 3))
         choice = self._draw.choice
         return "".join(choice(_CONSONANTS) + choice(_VOWELS) for _ in range(pairs))

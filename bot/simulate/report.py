@@ -18,6 +18,10 @@ class Report(figures.Figures):
         """For the terminal."""
         return table.render(self)
 
+    def beside(self, other: Report) -> console.RenderableType:
+        """For the terminal: this run and another of the same recording."""
+        return table.beside(self, other)
+
     def chart(self, path: pathlib.Path) -> None:
         """Draw messages, replies, bill and mode over time. Raises chart.NoChartError."""
         chart.draw(self, path)

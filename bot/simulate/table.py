@@ -6,7 +6,7 @@ from rich import box, console, markup
 from rich import table as tables
 
 from bot.contract import money
-from bot.simulate import figures
+from bot.simulate import figures, truth
 
 _HEADS = {
     "answered": "answered",
@@ -27,7 +27,65 @@ _REASONS = {"pending": "a reply is on its way", "answered": "had a reply already
 
 def render(of: figures.Figures) -> console.RenderableType:
     """Everything, as one thing to print."""
-    return console.Group(_summary(of), _fates(of), _days(of), *_verdict(of))
+    judged = [] if of.judged is None else [_judged(of, of.judged)]
+    return console.Group(_summary(of), *judged, _fates(of), _days(of), *_verdict(of))
+
+
+def beside(one: figures.Figures, other: figures.Figures) -> console.RenderableType:
+    """Two runs of one recording, figure by figure."""
+    sheet = _sheet(markup.escape(one.trace), "", "these settings", "the others")
+    left, right = _compared(one), _compared(other)
+    for name in dict.fromkeys([*left, *right]):
+        sheet.add_row(name, left.get(name, "-"), right.get(name, "-"))
+    return console.Group(sheet, *_verdict(one), *_verdict(other))
+
+
+def _compared(of: figures.Figures) -> dict[str, str]:
+    rows = {
+        "replies sent": f"{of.replies:,}",
+        "  between 45 min and 2 h": _share(of.on_time),
+        "bill of the replies": _amount(of.bill_micros, of),
+        "inbound": _amount(of.inbound_micros, of),
+        "the 2017 way": _amount(of.naive_2017_micros, of),
+        "cap of a day": "-" if of.cap_day_micros is None else _amount(of.cap_day_micros, of),
+        "  most reserved in a day": _amount(of.reserved_day_max_micros, of),
+    }
+    if of.judged is not None:
+        rows |= dict(_truths(of, of.judged))
+    for fate, n in of.fates.items():
+        rows[_fate(fate)] = f"{n:,}"
+    return rows
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _truths(of: figures.Figures, judged: truth.Judged) -> list[tuple[str, str]]:
+    """What only somebody who knows the truth can say."""
+    rows = [
+        (f"people on time, of {judged.people:,}", _share(judged.on_time)),
+        ("  who wrote outside the flood", _share(judged.on_time_outside)),
+        ("  who wrote inside it", _share(judged.on_time_inside)),
+        ("one who knows everybody would pay", _amount(judged.all_knowing_micros, of)),
+    ]
+    if judged.bill is not None:
+        rows.append(("  our bill is so many times that", f"{judged.bill:.3f}"))
+    if judged.bait_accused is not None:
+        rows.append(("misled people accused", _share(judged.bait_accused)))
+    for kind, senders in sorted(judged.senders.items()):
+        answered = judged.answered.get(kind, 0)
+        spent = _amount(judged.spent_micros.get(kind, 0), of)
+        rows.append((f"answered: {kind}", f"{answered:,} of {senders:,}, {spent}"))
+    return rows
+
+
+def _judged(of: figures.Figures, judged: truth.Judged) -> tables.Table:
+    sheet = _sheet("By the truth of this flood", "", "")
+    sheet.show_header = False
+    for row in _truths(of, judged):
+        sheet.add_row(*row)
+    return sheet
 
 
 def _sheet(title: str, *columns: str) -> tables.Table:
@@ -71,13 +129,17 @@ def _summary(of: figures.Figures) -> tables.Table:
 def _fates(of: figures.Figures) -> tables.Table:
     sheet = _sheet("What became of each message", "", "messages")
     for fate, n in sorted(of.fates.items(), key=lambda item: (item[0].split(":")[0], -item[1])):
-        head, _, reason = fate.partition(":")
-        words = _HEADS.get(head, head)
-        why = _REASONS.get(reason, reason.replace("_", " "))
-        sheet.add_row(f"{words}: {why}" if why and reason != head else words, f"{n:,}")
+        sheet.add_row(_fate(fate), f"{n:,}")
     sheet.add_section()
     sheet.add_row("together", f"{sum(of.fates.values()):,}")
     return sheet
+
+
+def _fate(fate: str) -> str:
+    head, _, reason = fate.partition(":")
+    words = _HEADS.get(head, head)
+    why = _REASONS.get(reason, reason.replace("_", " "))
+    return f"{words}: {why}" if why and reason != head else words
 
 
 def _days(of: figures.Figures) -> tables.Table:

@@ -10,7 +10,8 @@ way, so nothing here needs a second spelling. Must only be used inside a store's
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from sqlalchemy.dialects import sqlite
 
 Row = tuple[Any, ...]
 
+# The writer's transactions all run on one connection, so nearly every question is the last one.
+_last: tuple[Callable[[], sa.Connection | None], sqlite3.Connection | None] = (lambda: None, None)
 # Named, so that rows of dicts go to the driver as they are.
 _DIALECT: Final = sqlite.dialect(paramstyle="named")
 
@@ -120,8 +123,14 @@ class Insert:
 
 def _driver(tx: sa.Connection) -> sqlite3.Connection | None:
     """SQLite's own connection, None on another database or behind an async adaptor."""
+    global _last  # noqa: PLW0603 (one place for the answer asked for last; set at one stroke)
+    known, driver = _last
+    if known() is tx:
+        return driver
     found = tx.connection.driver_connection
-    return found if isinstance(found, sqlite3.Connection) else None
+    driver = found if isinstance(found, sqlite3.Connection) else None
+    _last = weakref.ref(tx), driver
+    return driver
 
 
 def _booleans(statement: sa.Executable) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+from collections.abc import Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from bot.store import database, statements, tables, vault
 # The newest migration; a test holds it equal to what Alembic finds in the folder.
 HEAD: Final = "0001"
 _MIGRATIONS: Final = pathlib.Path(__file__).parent / "migrations"
+_CURRENCY: Final = "currency"
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -54,8 +56,10 @@ def _migrate(tx: sa.Connection, before: str | None) -> None:
     alembic.command.upgrade(config, HEAD)
 
 
-async def prepare(store: database.Store, key_file: pathlib.Path) -> vault.Vault:
-    """Migrate and match the keys; a key file is made only with a new database.
+async def prepare(
+    store: database.Store, key_file: pathlib.Path, currency: str | None = None
+) -> vault.Vault:
+    """Migrate, match keys and currency; a key file is made only with a new database.
 
     Raises SchemaError, vault.KeyFileError, database.StoreAwayError.
     """
@@ -67,9 +71,26 @@ async def prepare(store: database.Store, key_file: pathlib.Path) -> vault.Vault:
     def work(tx: sa.Connection) -> None:
         upgrade(tx)
         _match(tx, keys)
+        if currency is not None:
+            if wrong := misfit(tx, currency):
+                raise SchemaError(wrong)
+            _put(tx, {_CURRENCY: currency})
 
     await store.write(work)
     return keys
+
+
+def misfit(tx: sa.Connection, currency: str) -> str | None:
+    """What is wrong if the ledger is in another currency: its numbers would be taken for these."""
+    meta = tables.meta
+    query = sa.select(meta.c.value).where(meta.c.key == _CURRENCY)
+    kept: str | None = tx.execute(query).scalar_one_or_none()
+    if kept is None or kept == currency:
+        return None
+    return (
+        f'the ledger of this database is in {kept}; set budget.currency = "{kept}" or start a '
+        "new database"
+    )
 
 
 def _keys(key_file: pathlib.Path, *, may_create: bool) -> vault.Vault:
@@ -93,5 +114,10 @@ def _match(tx: sa.Connection, keys: vault.Vault) -> None:
                 f"the key file does not belong to this database (its {name!r} is missing or "
                 "another one); put back the key file that was backed up with it"
             )
-    insert = statements.upsert(meta).on_conflict_do_nothing(index_elements=["key"])
-    tx.execute(insert, [{"key": f"key {k}", "value": v} for k, v in held.items()])
+    _put(tx, {f"key {k}": v for k, v in held.items()})
+
+
+def _put(tx: sa.Connection, values: Mapping[str, str]) -> None:
+    """Keep what is not kept yet."""
+    insert = statements.upsert(tables.meta).on_conflict_do_nothing(index_elements=["key"])
+    tx.execute(insert, [{"key": k, "value": v} for k, v in values.items()])

@@ -129,6 +129,19 @@ sa.Index(
 for _state in ("held", "sending", "unknown"):
     _where = sa.text(f"state = '{_state}'")
     sa.Index(f"replies_{_state}", replies.c.due_ms, sqlite_where=_where, postgresql_where=_where)
+# Nobody is asked any more about an unknown send that counts as paid, and those stay for long.
+_UNPAID = sa.text("state = 'unknown' AND price_micros IS NULL")
+sa.Index("replies_unpaid", replies.c.started_ms, sqlite_where=_UNPAID, postgresql_where=_UNPAID)
+# The oldest of each channel and country, without a look at all that is held.
+_FOR_ROOM = sa.text("state = 'held' AND reason IN ('money', 'quota')")
+sa.Index(
+    "replies_for_room",
+    replies.c.channel,
+    replies.c.country,
+    replies.c.first_ms,
+    sqlite_where=_FOR_ROOM,
+    postgresql_where=_FOR_ROOM,
+)
 _PROVIDER = sa.text("provider_id IS NOT NULL")
 sa.Index(
     "replies_provider", replies.c.provider_id, sqlite_where=_PROVIDER, postgresql_where=_PROVIDER
@@ -224,7 +237,8 @@ pool = sa.Table(
     sa.Column("since_ms", _Big, nullable=False),
 )
 
-# What moderators decided that outlives a restart: "paused", "paused:CHANNEL", "stopped:CHANNEL".
+# What moderators decided or must decide, and outlives a restart: "paused", "paused:CHANNEL",
+# "stopped:CHANNEL", "challenge:CHANNEL".
 control = sa.Table(
     "control",
     metadata,

@@ -12,7 +12,6 @@ import binascii
 import dataclasses
 import functools
 import hashlib
-import hmac
 import os
 import pathlib
 import stat
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers import aead
 HASH_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_BLOCK_BYTES: Final = 64
 _HEAD = "# antirelou keys. Without this file the database cannot be read: back it up apart from it."
 
 
@@ -51,6 +51,7 @@ class Vault:
     def __init__(self, mac: tuple[_Key, ...], enc: tuple[_Key, ...]) -> None:
         """Both rings oldest first, each with one key at least."""
         self._mac = mac
+        self._macs = tuple(_Mac(key.secret) for key in mac)
         self._enc = {key.number: aead.AESGCM(key.secret) for key in enc}
         self._newest_enc = enc[-1].number
         self._enc_keys = enc
@@ -63,11 +64,19 @@ class Vault:
 
     def hash(self, purpose: str, value: str) -> bytes:
         """16 bytes by the newest MAC key; `purpose` keeps kinds of hashes apart."""
-        return _mac(self._mac[-1].secret, purpose, value)
+        return self._macs[-1].of(purpose, value)
 
     def _hash_address(self, network: str, value: str) -> tuple[bytes, ...]:
         """Hashes of an address under each MAC key, the newest first."""
-        return tuple(_mac(key.secret, "address:" + network, value) for key in reversed(self._mac))
+        return tuple(mac.of("address:" + network, value) for mac in reversed(self._macs))
+
+    def ring(self, purpose: str, value: str) -> tuple[bytes, ...]:
+        """Hashes under each MAC key, the newest first: for looking up what older keys made."""
+        return tuple(mac.of(purpose, value) for mac in reversed(self._macs))
+
+    def lasting(self, purpose: str, value: str) -> bytes:
+        """16 bytes by the oldest MAC key: names that must stay the same over a rotation."""
+        return self._macs[0].of(purpose, value)
 
     def draw(self, purpose: str, value: str) -> float:
         """A number in [0, 1) that nobody without the key can foretell, the same each time."""
@@ -95,9 +104,20 @@ class Vault:
         return int.from_bytes(sealed[:2], "big") == self._newest_enc
 
 
-def _mac(secret: bytes, purpose: str, value: str) -> bytes:
-    message = f"{purpose}\x00{value}".encode("utf-8", "surrogatepass")
-    return hmac.digest(secret, message, "sha256")[:HASH_BYTES]
+class _Mac:
+    """HMAC-SHA256 under one key, its two padded keys hashed once: a third of `hmac.digest`."""
+
+    def __init__(self, secret: bytes) -> None:
+        """`secret` is no longer than a block, so it is padded and not hashed (RFC 2104)."""
+        padded = secret.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+
+    def of(self, purpose: str, value: str) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{purpose}\x00{value}".encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.digest()[:HASH_BYTES]
 
 
 def throwaway(seed: int | None = None) -> Vault:

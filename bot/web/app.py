@@ -44,15 +44,16 @@ def create(
     health: Callable[[], Awaitable[Mapping[str, object]]],
     metrics: Callable[[], bytes],
     extra: Sequence[bridge.Route] = (),
+    admin_token: str = "",
 ) -> bridge.AsgiApp:
     """The application of one process.
 
     `routes`: of the bridges; `extra`: of the core (the demo's console). `channels`: what
     `/api/channels` tells everybody, so offered addresses only. `health`: its `ok` decides
-    between 200 and 503. `metrics`: Prometheus text. Raises ValueError when two different
-    applications claim one path.
+    between 200 and 503. `metrics`: Prometheus text. `admin_token`: who sees them (`access`).
+    Raises ValueError when two different applications claim one path.
     """
-    return _App(_table((*routes, *extra)), own.create(channels, health, metrics))
+    return _App(_table((*routes, *extra)), own.create(channels, health, metrics, admin_token))
 
 
 def _table(routes: Sequence[bridge.Route]) -> dict[str, bridge.AsgiApp]:

@@ -1,6 +1,7 @@
 """What the web floor shows itself: public page, health, metrics, the list of channels.
 
 The page is public: offered addresses only, no figure younger than a day, nothing about anybody.
+Metrics and the details of health are for whoever `access` lets in.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Final
 import jinja2
 from starlette import applications, requests, responses, routing
 
+from bot.web import access
+
 HEALTH_LIMIT_S: Final = 5.0
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,9 +23,10 @@ def create(
     channels: Sequence[Mapping[str, object]],
     health: Callable[[], Awaitable[Mapping[str, object]]],
     metrics: Callable[[], bytes],
+    token: str = "",
 ) -> applications.Starlette:
     """The arguments are those of `app.create`."""
-    own = _Own(channels, health, metrics)
+    own = _Own(channels, health, metrics, token)
     return applications.Starlette(
         routes=[
             routing.Route("/", own.page),
@@ -42,13 +46,14 @@ class _Own:
         channels: Sequence[Mapping[str, object]],
         health: Callable[[], Awaitable[Mapping[str, object]]],
         metrics: Callable[[], bytes],
+        token: str,
     ) -> None:
         loader = jinja2.PackageLoader("bot.web", "pages")
         pages = jinja2.Environment(loader=loader, autoescape=True, auto_reload=False)
         self._page = pages.get_template("index.html").render(channels=channels)
         self._style = pages.get_template("style.css").render()
         self._channels = [dict(channel) for channel in channels]
-        self._health, self._metrics = health, metrics
+        self._health, self._metrics, self._token = health, metrics, token
 
     async def page(self, request: requests.Request) -> responses.Response:
         """For whoever got the number, in two languages."""
@@ -59,17 +64,25 @@ class _Own:
         return responses.Response(self._style, media_type="text/css")
 
     async def health(self, request: requests.Request) -> responses.Response:
-        """200 while `ok` is true, else 503: for a monitor that reads only the status."""
+        """200 while `ok` is true, else 503: for a monitor that reads only the status.
+
+        Others than admins get no more than that.
+        """
         try:
             async with asyncio.timeout(HEALTH_LIMIT_S):
                 found = dict(await self._health())
         except TimeoutError:
             found = {"ok": False, "error": f"no answer within {HEALTH_LIMIT_S:.0f} s"}
-        status = 200 if found.get("ok") is True else 503
+        fine = found.get("ok") is True
+        status = 200 if fine else 503
+        if not access.allowed(request, self._token):
+            found = {"ok": fine}
         return responses.JSONResponse(found, status, headers={"cache-control": "no-store"})
 
     async def metrics(self, request: requests.Request) -> responses.Response:
-        """Prometheus text."""
+        """Prometheus text; for others there is no such page."""
+        if not access.allowed(request, self._token):
+            return responses.PlainTextResponse("Not Found", 404)
         return responses.Response(self._metrics(), headers={"content-type": _METRICS_TYPE})
 
     async def channels(self, request: requests.Request) -> responses.Response:

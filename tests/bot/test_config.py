@@ -145,7 +145,7 @@ def test_all_sections_arrive(loads: Loads) -> None:
         [log]
         level = "debug"
         [web]
-        public_url = "https://example.org/x/"
+        admin_token = "0123456789abcdef"
         [store]
         url = "postgresql://localhost/a"
         key_file = "/k"
@@ -167,7 +167,8 @@ def test_all_sections_arrive(loads: Loads) -> None:
     }
     assert core.retention.seen_days == 500
     assert settings.log.level == "debug"
-    assert settings.web.public_url == "https://example.org/x"
+    assert settings.web.admin_token == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(settings)
     assert (settings.store.url, str(settings.store.key_file)) == ("postgresql://localhost/a", "/k")
     assert settings.source is not None
 

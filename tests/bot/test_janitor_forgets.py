@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot import outbox
 from bot.janitor import retention, sealed
@@ -56,7 +57,7 @@ async def test_retention_forgets_what_is_too_old(store: database.Store) -> None:
         "inbound": NOW_MS - keep.inbound_days * DAY_MS,
         "events": NOW_MS - keep.events_days * DAY_MS,
     }
-    text_ms = NOW_MS - keep.held_text_h * rows.HOUR_MS
+    text_ms = NOW_MS - retention.TEXTS_H * rows.HOUR_MS
     seen = [{"hash": b"%016d" % n, "at_ms": old["seen"] - n} for n in (0, 1)]
     await rows.put(store, tables.seen, *seen)
     await rows.put(
@@ -92,7 +93,9 @@ async def test_retention_forgets_what_is_too_old(store: database.Store) -> None:
 @pytest.mark.case("C34")
 async def test_people_are_forgotten_but_not_their_wishes(store: database.Store) -> None:
     here = house(store)
-    old_ms = NOW_MS - CORE.retention.persons_days * DAY_MS - 1
+    rules = CORE.reply
+    late_ms = (rules.delay_max_s + rules.expires_after_s) * 1000 + DAY_MS
+    old_ms = NOW_MS - CORE.retention.persons_days * DAY_MS - late_ms - 1
     gone = {"last_ms": old_ms, "blocked_until_ms": 0}
     await rows.put(
         store,
@@ -114,13 +117,26 @@ async def test_people_are_forgotten_but_not_their_wishes(store: database.Store) 
         tables.replies,
         rows.reply(1, "sent", **ancient),
         rows.reply(6, "held", **ancient, automatic=False),
-        rows.reply(7, "failed", first_ms=old_ms + 1),
+        rows.reply(7, "scheduled", first_ms=old_ms),
     )
     counts = await here.janitor.step("forget")
     assert (counts["persons"], counts["replies"]) == (2, 1)
     left = {row["id"] for row in await rows.rows(store, tables.persons)}
     assert left == {2, 3, 4, 5, 6, 7}
     assert {row["person_id"] for row in await rows.rows(store, tables.identities)} == left
+
+
+async def test_a_slice_of_people_reads_no_other_table_whole(store: database.Store) -> None:
+    which = retention._gone(NOW_MS, NOW_MS)
+    query = sa.select(tables.persons.c.id).where(which).limit(retention.SLICE)
+    text = str(query.compile(compile_kwargs={"literal_binds": True}))
+
+    def work(tx: sa.Connection) -> list[str]:
+        return [row[3] for row in tx.execute(sa.text(f"EXPLAIN QUERY PLAN {text}"))]
+
+    plan = await store.read(work)
+    assert [step for step in plan if step.startswith("SCAN")] == ["SCAN persons"]
+    assert "inbound" not in text
 
 
 async def test_forgetting_goes_in_slices(

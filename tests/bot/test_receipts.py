@@ -88,7 +88,7 @@ async def test_an_unknown_send_is_settled_by_our_own_id(
     assert (row["state"], row["provider_id"], row["address_enc"]) == (state, "P1", None)
     assert await rows.kinds(store) == ["settled"]
     window = (await rows.one(store, tables.persons, 1))["blocked_until_ms"]
-    assert window == (0 if state == "failed" else rows.WINDOW_MS)
+    assert window == rows.WINDOW_MS
 
 
 @pytest.mark.case("C03")
@@ -189,13 +189,14 @@ async def test_one_batch_is_as_many(
     assert seen[0] == seen[1]
 
 
-async def test_failed_gives_the_window_back_and_keeps_the_money(store: database.Store) -> None:
+async def test_failed_keeps_the_window_and_the_money(store: database.Store) -> None:
     await rows.put_replies(store, rows.reply(1, "sent", provider_id="P1"))
     await take(store, news(FAILED, reason="30006\x00" + "x" * 99))
     row = await reply(store)
     assert row["state"] == "failed"
     assert row["reason"] == "30006" + "x" * 59
-    assert (await rows.one(store, tables.persons, 1))["blocked_until_ms"] == 0
+    # One that always fails must not be sent one paid reply after the other (C08).
+    assert (await rows.one(store, tables.persons, 1))["blocked_until_ms"] == rows.WINDOW_MS
     assert await rows.rows(store, tables.postings) == []
     # He got it after all: the window is taken again, the state stays what it is.
     await take(store, news(DELIVERED))

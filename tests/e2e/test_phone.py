@@ -160,6 +160,28 @@ async def test_nothing_leaves_while_paused(tmp_path: Path, chromium: str) -> Non
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.case("C17")
+async def test_what_is_held_together_goes_with_one_gesture(tmp_path: Path, chromium: str) -> None:
+    async with (
+        browser.demo(tmp_path, "--set", "reply.release_by_hand=true") as demo,
+        browser.opened(chromium, demo, tmp_path, locale="en-GB", width=1280, height=900) as page,
+    ):
+        await write(page, "Hi, it's Max")
+        await new_phone(page, "sms", FRENCH)
+        await write(page, "Hello again")
+        await expect(page.one("op-cluster")).to_have_count(1)
+        await expect(page.one("op-cluster")).to_contain_text("2 held. Every reply waits")
+        assert "Max" not in await page.text("op-clusters")
+        await page.shoot("8-cluster")
+        await page.one("op-cluster-approve").click()
+        await expect(page.one("op-cluster")).to_have_count(0)
+        await demo.hurry(3_600)
+        await demo.let_pass(120)
+        assert len(await demo.replies("sms")) == 2
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 async def test_by_keyboard_in_french_on_a_narrow_phone(tmp_path: Path, chromium: str) -> None:
     async with (
         browser.demo(tmp_path) as demo,

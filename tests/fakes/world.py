@@ -78,7 +78,7 @@ async def rooms(
     core: settings.Core | None = None,
     store: database.Store | None = None,
     moment: Clock | None = None,
-    seed: int = 7,
+    keys: vault.Vault | None = None,
 ) -> build.Rooms:
     """The real rooms around these worlds, on a database in memory unless given one."""
     if store is None:
@@ -88,7 +88,7 @@ async def rooms(
     return build.rooms(
         store=store,
         core=core or settings.Core(who=settings.Who(answer_fiction=True)),
-        keys=vault.throwaway(seed),
+        keys=keys or vault.throwaway(7),
         bridges={world.channel: world for world in worlds},
         moment=moment or Clock(),
     )

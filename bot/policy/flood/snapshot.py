@@ -25,7 +25,8 @@ class Snapshot:
     """The flood as the leader's last look saw it.
 
     `flagged`: word -> when many last used it as a topic. `surges`: buckets (start in ms) in which
-    far more new senders came than is usual. `usual`: new senders by local hour.
+    far more new senders came than is usual. `usual`: new senders by local hour. `plain`: words
+    that say nothing.
     """
 
     at_ms: int = 0
@@ -33,6 +34,7 @@ class Snapshot:
     flagged: Mapping[int, int] = dataclasses.field(default_factory=dict)
     surges: frozenset[int] = frozenset()
     usual: tuple[float, ...] | None = None
+    plain: frozenset[int] = frozenset()
 
     def in_surge(self, first_ms: int) -> bool:
         """Whether somebody who first wrote then came with a crowd."""

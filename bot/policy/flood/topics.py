@@ -9,34 +9,51 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from bot.policy import settings
+from bot.policy.flood.words import BLOCK
 
 # What is usual is taken at its upper bound, which is generous while little is known (a share of a
 # tenth at the very start).
 _DOUBT_SENDERS: Final = 3.0
 _DOUBT_TOTAL: Final = 30.0
 # While fewer new senders than this are known, everything is new and nothing is a topic.
-WARM: Final = 100
+WARM: Final = 25
+# What everybody says in some language counts as if a fifth of so many more had said it.
+_COMMON_SENDERS: Final = 20.0
+_COMMON_TOTAL: Final = 100.0
 # Once a topic, a word stays one while so many use it, and so long after.
 STILL_SENDERS: Final = 3
 KEPT_MS: Final = 24 * 3_600_000
-# A message is on a topic if so much of what it says is, or its whole wording is.
+# A message is on a topic if so much of it is, or two words that are so much of what it says
+# beside words that say nothing, or its whole wording.
 _ENOUGH: Final = 0.3
+_ENOUGH_SAYING: Final = 0.5
+# Words of so large a share of all, and of at least so many, say nothing.
+_PLAIN_SHARE: Final = 0.02
+_PLAIN_SENDERS: Final = 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Counts:
-    """How many distinct new senders used each word, and how many senders there were."""
+    """How many distinct new senders used each word, and how many senders there were.
+
+    `common`: words that everybody uses in some language, known before anybody wrote.
+    """
 
     senders: float
     words: Mapping[int, float]
+    common: AbstractSet[int] = frozenset()
 
 
 def usual_share(usual: Counts, word: int) -> float:
     """Upper bound of a word's usual share among new senders, in (0, 1]."""
-    return (usual.words.get(word, 0.0) + _DOUBT_SENDERS) / (usual.senders + _DOUBT_TOTAL)
+    used = usual.words.get(word, 0.0) + _DOUBT_SENDERS
+    if word in usual.common:
+        return (used + _COMMON_SENDERS) / (usual.senders + _DOUBT_TOTAL + _COMMON_TOTAL)
+    return used / (usual.senders + _DOUBT_TOTAL)
 
 
 def flag(
@@ -47,7 +64,8 @@ def flag(
     rules: settings.Flood,
 ) -> dict[int, int]:
     """Word -> when many last used it as a topic, from what was flagged before and is new now."""
-    if not rules.topics:
+    heeded = {BLOCK: rules.blocks, 0: rules.topics}
+    if not any(heeded.values()):
         return {}
     kept = {
         word: now_ms if recent.words.get(word, 0) >= STILL_SENDERS else seen_ms
@@ -59,20 +77,38 @@ def flag(
     least = max(rules.topic_senders, rules.topic_share * recent.senders)
     lift = rules.topic_lift * recent.senders
     for word, senders in recent.words.items():
-        if senders >= least and senders >= lift * usual_share(usual, word):
+        if senders < least or not heeded[word & BLOCK]:
+            continue
+        if senders >= lift * usual_share(usual, word):
             kept[word] = now_ms
     return kept
 
 
-def of(words: Sequence[int], flagged: Mapping[int, int]) -> int | None:
+def plain(usual: Counts) -> frozenset[int]:
+    """Words that so many use anyway that they say nothing of what a message is about."""
+    least = max(_PLAIN_SENDERS, _PLAIN_SHARE * usual.senders)
+    return frozenset(w for w, n in usual.words.items() if n >= least) | usual.common
+
+
+def of(
+    words: Sequence[int], flagged: Mapping[int, int], unsaying: AbstractSet[int] = frozenset()
+) -> int | None:
     """The topic of a message (the flagged word that was flagged first), None if it has none.
 
-    `words` as `flood.words.of` gives them, hashed: the whole text's own word is the last.
+    `words` as `flood.words.of` gives them, hashed: the whole text's own word is the last. Before
+    them stands the sender's block, which is a topic by itself. `unsaying` words count only if
+    they are flagged.
     """
+    if words and words[0] & BLOCK:
+        if words[0] in flagged:
+            return words[0]
+        words = words[1:]
     found = [word for word in words if word in flagged]
     if not found:
         return None
-    single = max(len(words) - 1, 1)
-    if words[-1] in flagged or len(found) >= _ENOUGH * single:
+    single = words[:-1] if len(words) > 1 else words
+    saying = sum(word in flagged or word not in unsaying for word in single)
+    several = len(found) > 1 and len(found) >= _ENOUGH_SAYING * saying
+    if words[-1] in flagged or several or len(found) >= _ENOUGH * len(single):
         return min(found, key=lambda word: (flagged[word], word))
     return None

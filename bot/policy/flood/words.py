@@ -17,7 +17,12 @@ from typing import Final
 MOST: Final = 12
 # Set in the number of a whole text's own word, so that it can be told from the others.
 WHOLE: Final = 1 << 60
+# The same for the block of numbers that a sender's belongs to.
+BLOCK: Final = 1 << 61
 _SIGN: Final = "="
+_BLOCK_SIGN: Final = "+"
+_BLOCK_DIGITS: Final = 4
+_SHORTEST_NUMBER: Final = 9
 _READ: Final = 400
 _LONGEST: Final = 24
 _WORD = re.compile(r"[^\W\d_]+|[\d][\d.,:/h-]*[^\W\d_€$£%]*[€$£%]?|[^\w\s]")
@@ -38,6 +43,13 @@ def of(text: str) -> tuple[str, ...]:
     # Punctuation says something only where there is nothing else ("?", an emoji by itself).
     words = tuple(w for w in found if w.isalnum() or len(w) > 1) or tuple(found)
     return (*words, _SIGN + " ".join(words)) if len(words) > 1 else words
+
+
+def block(sender: str) -> str | None:
+    """The word of a number's block (the number less its last four digits); None without one."""
+    if len(sender) < _SHORTEST_NUMBER or sender[0] != _BLOCK_SIGN:
+        return None
+    return sender[:-_BLOCK_DIGITS]
 
 
 def _plain(text: str) -> str:
@@ -64,9 +76,11 @@ def _shape(word: str) -> str:
 
 
 def number(word: str, digest: bytes) -> int:
-    """The number of a word, above zero and below 2 ** 61, from a keyed digest of it."""
+    """The number of a word, above zero and below 2 ** 62, from a keyed digest of it."""
     found = int.from_bytes(digest[:7], "big") + 1
-    return found | WHOLE if len(word) > 1 and word.startswith(_SIGN) else found
+    if len(word) > 1 and word[0] == _SIGN:
+        return found | WHOLE
+    return found | BLOCK if len(word) > 1 and word[0] == _BLOCK_SIGN else found
 
 
 def pack(hashes: Sequence[int]) -> bytes:

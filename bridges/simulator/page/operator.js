@@ -20,10 +20,10 @@ function token() {
 }
 const headers = { "X-Console-Token": token() };
 
-async function act(action, reply) {
+async function act(action, of = {}) {
   let said;
   try {
-    const { body } = await post("/console/api/act", reply ? { action, reply } : { action }, headers);
+    const { body } = await post("/console/api/act", { action, ...of }, headers);
     said = body.message?.[lang];
   } catch { said = words.lost; }
   $("said").textContent = said || "";
@@ -57,6 +57,7 @@ function away(text) {
 export function redraw() {
   drawn.clear();
   $("decisions").replaceChildren();
+  $("clusters").replaceChildren();
   $("said").textContent = "";
   if (last) draw();
 }
@@ -73,6 +74,7 @@ function draw() {
   $("billbar").style.width = `${(100 * Number(bill.replies)) / most}%`;
   $("naivebar").style.width = `${(100 * Number(bill.naive_2017)) / most}%`;
   drawFacts(bill);
+  drawClusters();
   drawDecisions();
 }
 
@@ -83,7 +85,7 @@ function drawFacts(bill) {
     .map((state) => `${queue[state]} ${words[state]}`).join(", ");
   const mode = words.modes[last.mode] || last.mode;
   const rows = [
-    ["mode", last.paused ? `${mode}, ${words.paused}` : mode],
+    ["mode", last.paused ? `${mode}, ${words.paused}` : mode, modeWhy()],
     ["queue", waiting],
     ["next", last.next_due_ms === null ? "–" : `${clockTime(last.next_due_ms)} (${spell(last.next_due_ms - last.now_ms)})`],
     ["cap", bill.cap_day === null ? words.nocap
@@ -94,8 +96,56 @@ function drawFacts(bill) {
   const text = JSON.stringify([lang, rows]);
   if (drawn.get("facts") === text) return;
   drawn.set("facts", text);
-  $("facts").replaceChildren(...rows.map(([name, value]) => make("div", { "data-testid": `op-${name}` },
-    make("dt", {}, words[name]), make("dd", {}, value))));
+  $("facts").replaceChildren(...rows.map(([name, value, why]) => make("div", { "data-testid": `op-${name}` },
+    make("dt", {}, words[name]), make("dd", {}, value), ...(why ? [make("dd", { class: "why" }, why)] : []))));
+}
+
+// A quiet house needs no reason.
+function modeWhy() {
+  const why = last.mode_why?.[lang] || last.mode_why?.en;
+  if (!why || (last.mode === "normal" && last.mode_until_ms === null)) return "";
+  return last.mode_until_ms === null ? why : `${why} ${words.until(clockTime(last.mode_until_ms))}`;
+}
+
+// One line for what is held together, one gesture for all of it.
+function drawClusters() {
+  const clusters = last.clusters || [];
+  $("held").hidden = !clusters.length;
+  const before = drawn.get("clusters") || new Map();
+  const now = new Map();
+  for (const cluster of clusters) {
+    const text = JSON.stringify(cluster);
+    const known = before.get(cluster.code);
+    now.set(cluster.code, known?.text === text ? known : { text, node: clusterLine(cluster, known?.node) });
+  }
+  drawn.set("clusters", now);
+  const nodes = [...now.values()].map((entry) => entry.node);
+  const list = $("clusters");
+  for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, place) => {
+    if (list.children[place] !== node) list.insertBefore(node, list.children[place] || null);
+  });
+}
+
+// Its figures change with every new member: the line and its buttons stay, for whoever is on one.
+function clusterLine(cluster, known) {
+  const cost = cluster.cost === null ? words.clusterNoCost
+    : words.clusterCost(sum(cluster.cost, last.bill.currency), cluster.estimated);
+  const why = cluster.why[lang] || cluster.why.en;
+  const told = `${cost} · ${words.expires(clockTime(cluster.expires_ms))}`;
+  if (known) {
+    known.querySelector("p").textContent = why;
+    known.querySelector(".dfoot .soft").textContent = told;
+    return known;
+  }
+  const button = (action, kind) => make("button", {
+    type: "button", class: `small${kind}`, "data-testid": `op-cluster-${action}`,
+    "aria-label": `${words[action]} ${cluster.code}`, onclick: () => act(action, { cluster: cluster.code }),
+  }, words[action]);
+  return make("li", { class: "decision hold", "data-testid": "op-cluster", "data-code": cluster.code },
+    make("div", { class: "dhead" }, make("span", { class: "chip" }, cluster.code)),
+    make("p", {}, why),
+    make("div", { class: "dfoot" }, make("span", { class: "soft" }, told), button("approve", " go"), button("drop", "")));
 }
 
 // Only changed lines are replaced, so that a button keeps its focus between two polls.
@@ -137,8 +187,8 @@ function line(decision) {
     `${words.state[reply.state] || reply.state}${due}${cost}`));
   if (reply.state === "held") {
     foot.append(
-      make("button", { type: "button", class: "small go", "data-testid": "op-approve", onclick: () => act("approve", reply.id) }, words.approve),
-      make("button", { type: "button", class: "small", "data-testid": "op-drop", onclick: () => act("drop", reply.id) }, words.drop),
+      make("button", { type: "button", class: "small go", "data-testid": "op-approve", onclick: () => act("approve", { reply: reply.id }) }, words.approve),
+      make("button", { type: "button", class: "small", "data-testid": "op-drop", onclick: () => act("drop", { reply: reply.id }) }, words.drop),
     );
   }
   node.append(foot);

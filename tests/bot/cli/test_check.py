@@ -158,6 +158,17 @@ def test_a_file_that_is_no_database(place: Place) -> None:
     assert (place.folder / "antirelou.db").read_text().startswith("milk")
 
 
+@pytest.mark.case("C31", "C36")
+def test_another_currency_than_the_ledgers_is_refused(installed: Place) -> None:
+    assert installed.run("status").exit_code == 0
+    other = ("--set", 'budget.currency="JPY"')
+    for command, code in (("check", 2), ("status", 3), ("run", 3)):
+        result = installed.run(command, *other)
+        assert "the ledger of this database is in EUR" in result.stderr
+        assert result.exit_code == code, command
+    assert installed.run("check").exit_code == 0
+
+
 def test_another_database_is_not_known(place: Place) -> None:
     for command in ("check", "status", "run"):
         result = place.run(command, "--set", "store.url=postgresql://localhost/x")

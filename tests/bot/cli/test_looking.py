@@ -20,6 +20,8 @@ COMMANDS = sorted(GROUP.commands)  # type: ignore[attr-defined]  # typer has no 
 ON_A_DATABASE = [
     ["status"],
     ["review"],
+    ["mode"],
+    ["forecast"],
     ["ledger"],
     ["why", "1"],
     ["addresses"],

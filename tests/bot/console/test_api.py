@@ -116,6 +116,36 @@ async def test_approve_and_drop(house: House, action: str, state: str) -> None:
     assert answer["message"]["fr"].startswith("Elle n'attend personne")
 
 
+@pytest.mark.parametrize(("action", "state"), [("approve", "scheduled"), ("drop", "cancelled")])
+async def test_one_gesture_for_a_cluster(house: House, action: str, state: str) -> None:
+    for person in (ANNA, BERT):
+        await house.write_in(person, "mot secret")
+    found = await get(house)
+    (cluster,) = found["clusters"]
+    assert (cluster["code"], cluster["held"], cluster["cost"]) == ("release", 2, None)
+    assert cluster["why"]["fr"].startswith("2 retenue(s).")
+    assert "secret" not in json.dumps(found["clusters"])
+    status, answer = await act(house, {"action": action, "cluster": "release"})
+    assert (status, answer["ok"]) == (200, True)
+    after = await get(house)
+    assert {one["reply"]["state"] for one in after["decisions"]} == {state}
+    assert after["clusters"] == []
+    status, answer = await act(house, {"action": action, "cluster": "release"})
+    assert (status, answer["message"]["en"]) == (409, "Nothing is held under that name any more.")
+
+
+async def test_a_mode_is_set_and_shown_with_its_reason(house: House) -> None:
+    assert (await get(house))["mode_until_ms"] is None
+    until_ms = START_MS + HOUR_MS
+    asked = {"action": "mode", "mode": "review", "until_ms": until_ms}
+    assert (await act(house, asked))[0] == 200
+    found = await get(house)
+    assert (found["mode"], found["mode_until_ms"]) == ("review", until_ms)
+    assert found["mode_why"]["en"] == "Set by hand by console."
+    assert (await act(house, {"action": "mode", "mode": "normal"}))[0] == 200
+    assert (await get(house))["mode"] == "normal"
+
+
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", "é"])
 async def test_a_wrong_token_does_nothing(house: House, token: str) -> None:
     status, answer = await act(house, {"action": "pause"}, token=token)
@@ -144,6 +174,11 @@ async def test_no_token_at_all(house: House) -> None:
         (b"\xff", 400),
         (b"[" * 4000, 400),
         (b" " * 5000, 400),
+        ({"action": "mode"}, 400),
+        ({"action": "mode", "mode": "panic"}, 400),
+        ({"action": "mode", "mode": ["tight"]}, 400),
+        ({"action": "mode", "mode": "tight", "until_ms": "soon"}, 400),
+        ({"action": "approve", "cluster": {"a": 1}}, 409),
         ({"action": "approve"}, 404),
         ({"action": "drop", "reply": "0" * 32}, 404),
         ({"action": "drop", "reply": {"a": 1}}, 404),

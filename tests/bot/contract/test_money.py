@@ -90,3 +90,10 @@ def test_a_rate_is_for_one_currency() -> None:
     rate = money.Rate(currency="USD", micros=950_000, dated="2026-01-05")
     with pytest.raises(ValueError, match="GBP"):
         rate.convert(money.Money(1, "GBP"), "EUR")
+
+
+def test_no_amount_is_larger_than_a_column() -> None:
+    for micros in (money.MAX_MICROS, -money.MAX_MICROS):
+        assert money.Money(micros, "EUR").micros == micros
+        with pytest.raises(ValueError, match="63 bits"):
+            money.Money(micros + (1 if micros > 0 else -1), "EUR")

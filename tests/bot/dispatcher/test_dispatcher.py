@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import datetime as dt
+import pathlib
 
 import pytest
 import sqlalchemy as sa
 
 from bot import build, ledger, outbox
 from bot.contract import address, bridge, clock, messages, money, outcomes
+from bot.inbox import door
 from bot.janitor import stuck
 from bot.policy import settings
 from bot.policy.lifecycle import State
-from bot.store import database, events
+from bot.store import database, events, vault
 from tests.fakes import world as fake
 
 ANSWERED = settings.Who(answer_fiction=True)
@@ -479,10 +483,9 @@ async def test_a_clock_that_jumps_is_told_waits_a_minute_and_sends_nothing_twice
     world = fake.World()
     moment = Jumpy()
     rooms = await fake.rooms(world, moment=moment)
-    await rooms.intake.accept([fake.message(n) for n in range(5)])
-    await rooms.intake.accept(
-        [fake.message(n, at=moment.now() - dt.timedelta(hours=3)) for n in range(5, 9)]
-    )
+    await rooms.intake.accept([fake.message(n) for n in range(5, 9)])
+    await moment.advance(6300)
+    await rooms.intake.accept([fake.message(n, at=moment.now()) for n in range(5)])
     await rooms.dispatcher.step()
     assert len(world.sent) == 4
     moment.off = dt.timedelta(hours=hours)
@@ -502,3 +505,177 @@ async def test_a_clock_that_jumps_is_told_waits_a_minute_and_sends_nothing_twice
     there, back = await rooms.store.read(jumps)
     assert there == f'{{"seconds": {hours * 3600}}}'
     assert back == f'{{"seconds": {-hours * 3600}}}'
+
+
+async def test_a_torn_repeat_that_is_refused_may_be_out_all_the_same() -> None:
+    world = fake.World(idempotent=True)
+    rooms = await torn(world)
+    world.outcome = lambda _: outcomes.Rejected(reason="suspended")
+    await rooms.dispatcher.repair()
+    assert await states(rooms) == {"unknown": 1}
+    assert await used(rooms) == fake.PRICE
+    world.outcome = lambda _: None
+    await rooms.intake.accept([fake.message(1, text="re", at=rooms.clock.now())])
+    await lapse(rooms, 3)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.case("C15")
+async def test_a_start_from_before_the_stop_undoes_nothing() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(600)
+    await rooms.intake.accept([fake.message(1, text="STOP", at=moment.now())])
+    older = moment.now() - dt.timedelta(minutes=5)
+    await rooms.intake.accept([fake.message(1, text="START", at=older)])
+    await rooms.intake.accept([fake.message(1, text="salut", at=moment.now())])
+    await lapse(rooms, 3)
+    assert world.sent == []
+
+
+async def test_two_spellings_of_a_number_are_one_person() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    odd = address.Address(address.SMS, fake.phone(1).replace("+33", "+330"))
+    await rooms.intake.accept([fake.message(1), fake.message(2, sender=odd)])
+    await lapse(rooms, 3)
+    assert [r.recipient.value for r in world.sent] == [fake.phone(1)]
+
+
+@pytest.mark.case("C16")
+async def test_what_a_network_dates_hours_back_does_not_leave_at_once() -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1, at=fake.START - dt.timedelta(hours=2))])
+    await lapse(rooms, 0.5)
+    assert world.sent == []
+    await lapse(rooms, 1.5)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.case("C48")
+@pytest.mark.parametrize("then", ["not now", "stop", "rejected"])
+async def test_a_merge_while_one_is_answered_and_one_is_being_sent(then: str) -> None:
+    sms, signal = fake.World(), fake.World("signal")
+    signal.network = "signal"
+    signal.reaches = lambda recipient: recipient.network == "signal"  # type: ignore[method-assign]
+    rooms = await fake.rooms(sms, signal)
+    aci = address.Address("signal", "an-aci")
+    ours = address.Address("signal", "our-aci")
+    on_signal = {"channel": "signal", "sender": aci, "recipient": ours}
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    await rooms.intake.accept([fake.message(50, at=rooms.clock.now(), **on_signal)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    later = moment.now() + dt.timedelta(minutes=10)
+    merging = fake.message(
+        51,
+        at=moment.now(),
+        aliases=(address.Address(address.SMS, fake.phone(1)),),
+        text="STOP" if then == "stop" else "encore",
+        **on_signal,
+    )
+
+    def merge_meanwhile(_: messages.OutboundReply) -> outcomes.Outcome | None:
+        inbox = rooms.intake._context
+        now_ms = clock.to_ms(moment.now())
+        rooms.store._write(lambda tx: door.take_in(tx, inbox, [merging], now_ms))
+        signal.outcome = lambda _: None
+        if then == "rejected":
+            return outcomes.Rejected(reason="gone")
+        return outcomes.NotNow(reason="429", retry_at=later)
+
+    signal.outcome = merge_meanwhile
+    await rooms.dispatcher.step()
+    for text in ("START", "salut encore"):
+        await lapse(rooms, 2)
+        await rooms.intake.accept([fake.message(1, text=text, at=moment.now())])
+    await lapse(rooms, 3)
+    assert len(sms.sent) + len(signal.sent) == 1
+
+
+async def test_a_bridge_that_raises_and_a_row_that_does_not_open_stop_nobody_else() -> None:
+    world, bad = fake.World(), fake.World("bad")
+
+    def raises(*_: object) -> messages.Quote | None:
+        raise RuntimeError("broken")
+
+    bad.quote = raises  # type: ignore[method-assign]
+    rooms = await fake.rooms(world, bad)
+    await rooms.intake.accept([fake.message(1, channel="bad"), fake.message(2), fake.message(3)])
+    spoil = sa.text("UPDATE replies SET address_enc = x'0001' WHERE id = 2")
+    await rooms.store.write(lambda tx: tx.execute(spoil))
+    await lapse(rooms, 2)
+    assert [r.recipient.value for r in world.sent] == [fake.phone(3)]
+    assert await states(rooms) == {"cancelled": 1, "held": 1, "sent": 1}
+
+
+async def test_one_slow_send_holds_up_nobody_else() -> None:
+    world, slow = fake.World(), fake.World("slow")
+    slow.gate = asyncio.Event()
+    rooms = await fake.rooms(world, slow, core=core(cap_day_micros=None))
+    await rooms.intake.accept([fake.message(1, channel="slow")])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    stop, all_sent = asyncio.Event(), asyncio.Event()
+
+    def count() -> None:
+        if len(world.sent) == 99:
+            all_sent.set()
+
+    world.before = count
+    await rooms.intake.accept([fake.message(n, at=moment.now()) for n in range(2, 102)])
+    running = asyncio.create_task(rooms.dispatcher.run(stop))
+    try:
+        await moment.advance(6300)
+        async with asyncio.timeout(20):
+            await all_sent.wait()
+        assert slow.sent == []
+    finally:
+        slow.gate.set()
+        stop.set()
+        await asyncio.wait_for(running, 20)
+    assert await states(rooms) == {"sent": 101}
+
+
+async def test_a_result_that_cannot_be_written_is_unknown_and_alone() -> None:
+    world = fake.World()
+    odd = fake.phone(3)
+
+    def answers(reply: messages.OutboundReply) -> outcomes.Outcome | None:
+        if reply.recipient.value == odd:
+            return outcomes.Accepted(provider_id="p", parts=1 << 70)
+        return None
+
+    world.outcome = answers
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(n) for n in range(6)])
+    await lapse(rooms, 2)
+    assert await states(rooms) == {"sent": 5, "unknown": 1}
+
+
+@pytest.mark.case("C35")
+async def test_names_of_replies_and_seen_ids_outlive_a_new_key(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "k"
+    old = vault.create(path)
+    with path.open("a") as file:
+        file.write(f"mac 2 {base64.b64encode(b'n' * 32).decode()}\n")
+    new = vault.load(path)
+    assert outbox.read_key(new, outbox.key(old, 7)) == 7
+    assert outbox.key(new, 7) == outbox.key(old, 7)
+    world = fake.World()
+    rooms = await fake.rooms(world, keys=old)
+    await rooms.intake.accept([fake.message(1)])
+    again = await fake.rooms(world, keys=new, store=rooms.store)
+    await again.intake.accept([fake.message(1), fake.message(1, text="autre")])
+    assert await rooms.store.read(events.totals) == {
+        "messages": 2,
+        "duplicates": 1,
+        "reply:first_contact": 1,
+        "silence:pending": 1,
+    }

@@ -183,6 +183,18 @@ async def test_a_rotated_key_is_learnt_and_must_stay(
         await schema.prepare(store, keys)
 
 
+@pytest.mark.case("C31", "C36")
+async def test_a_ledger_stays_in_its_currency(
+    store: database.Store, tmp_path: pathlib.Path
+) -> None:
+    keys = tmp_path / "keys"
+    for currency in ("JPY", "JPY", None):
+        await schema.prepare(store, keys, currency)
+    with pytest.raises(schema.SchemaError, match=r'set budget\.currency = "JPY" or'):
+        await schema.prepare(store, keys, "EUR")
+    await schema.prepare(store, keys, "JPY")
+
+
 def test_every_migration_goes_forward_only() -> None:
     settings = config.Config()
     settings.set_main_option("script_location", str(schema._MIGRATIONS))

@@ -44,12 +44,17 @@ async def fine() -> Mapping[str, object]:
     return {"ok": True, "mode": "normal"}
 
 
-def made(*routes: tuple[str, bridge.AsgiApp], health: Any = fine) -> bridge.AsgiApp:  # noqa: ANN401
+def made(
+    *routes: tuple[str, bridge.AsgiApp],
+    health: Any = fine,  # noqa: ANN401 (a coroutine function)
+    token: str = "",
+) -> bridge.AsgiApp:
     return app.create(
         routes=[bridge.Route(path=path, app=one) for path, one in routes],
         channels=CHANNELS,
         health=health,
         metrics=lambda: b"antirelou_up 1\n",
+        admin_token=token,
     )
 
 

@@ -111,6 +111,8 @@ async def call(
     target: str,
     body: bytes | Sequence[bytes] = b"",
     headers: Mapping[str, str] | None = None,
+    *,
+    client: str = "127.0.0.1",
 ) -> Answer:
     """One request straight into an application; a sequence of bodies arrives in pieces."""
     path, _, query = target.partition("?")
@@ -136,7 +138,7 @@ async def call(
         "scheme": "http",
         "http_version": "1.1",
         "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 1),
+        "client": (client, 1),
         "query_string": query.encode(),
         "headers": [(k.encode(), v.encode()) for k, v in given.items()],
     }

@@ -247,6 +247,13 @@ def _replies_indexes() -> None:
         postgresql_where=sa.text("state = 'scheduled'"),
     )
     op.create_index(
+        "replies_for_room",
+        "replies",
+        ["channel", "country", "first_ms"],
+        sqlite_where=sa.text("state = 'held' AND reason IN ('money', 'quota')"),
+        postgresql_where=sa.text("state = 'held' AND reason IN ('money', 'quota')"),
+    )
+    op.create_index(
         "replies_held",
         "replies",
         ["due_ms"],
@@ -281,6 +288,13 @@ def _replies_indexes() -> None:
         ["due_ms"],
         sqlite_where=sa.text("state = 'unknown'"),
         postgresql_where=sa.text("state = 'unknown'"),
+    )
+    op.create_index(
+        "replies_unpaid",
+        "replies",
+        ["started_ms"],
+        sqlite_where=sa.text("state = 'unknown' AND price_micros IS NULL"),
+        postgresql_where=sa.text("state = 'unknown' AND price_micros IS NULL"),
     )
 
 

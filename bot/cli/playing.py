@@ -1,0 +1,116 @@
+"""The command `simulate` with its many options. Imports nothing slow."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from bot.cli import options
+
+File = pathlib.Path | None
+Trace = Annotated[
+    File, typer.Argument(metavar="[TRACE]", help="A recorded flood, .jsonl or .jsonl.gz.")
+]
+Replies = Annotated[
+    File, typer.Option("--replies", metavar="FILE", help="Write one line a reply into it.")
+]
+Chart = Annotated[
+    File, typer.Option("--chart", metavar="FILE", help="Draw messages, replies, bill and mode.")
+]
+Scenario = Annotated[
+    str | None,
+    typer.Option(
+        "--scenario",
+        metavar="KIND",
+        help="Make a flood up: raid, rotating, sequential, drip, slow-ramp, pumping, bait, "
+        "callback, curious, viral or quiet.",
+    ),
+]
+People = Annotated[int, typer.Option("--people", help="People who write, in all.", min=1)]
+Attackers = Annotated[int, typer.Option("--attackers", help="Senders of the flood.", min=0)]
+Hours = Annotated[float, typer.Option("--hours", help="Length of the whole.", min=12)]
+StartHour = Annotated[
+    int, typer.Option("--start-hour", help="Local hour in which the flood begins.", min=0, max=23)
+]
+Language = Annotated[
+    str, typer.Option("--language", help="What most write in: fr, en, es, de, it, nl, pt.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Another seed, another flood.")]
+Save = Annotated[
+    File, typer.Option("--save", metavar="FILE", help="Keep the made-up flood as a recording.")
+]
+Against = Annotated[
+    File, typer.Option("--against", metavar="FILE", help="Play it again with these settings.")
+]
+AgainstSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against-set",
+        metavar="SECTION.KEY=VALUE",
+        help="Play it again with this changed; may be given again.",
+    ),
+]
+
+
+def simulate(
+    trace: Trace = None,
+    *,
+    replies: Replies = None,
+    chart: Chart = None,
+    scenario: Scenario = None,
+    people: People = 2_000,
+    attackers: Attackers = 1_000,
+    hours: Hours = 72.0,
+    start_hour: StartHour = 14,
+    language: Language = "fr",
+    seed: Seed = 1,
+    save: Save = None,
+    against: Against = None,
+    against_set: AgainstSet = None,
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+    json_: options.Json = False,
+) -> None:
+    """Play a recorded or a made-up flood; nothing is sent.
+
+    The real program under a virtual clock, with a database in memory. Without --config: the
+    defaults, with no cap but those given by --set. Of a made-up flood the truth is known.
+    """
+    from bot.cli import simulating  # noqa: PLC0415 (slow to import)
+    from bot.simulate import made_floods  # noqa: PLC0415 (the same)
+
+    if (trace is None) == (scenario is None):
+        options.fail(["give a recording or --scenario, one of the two"], options.FAULTY)
+    if save is not None and scenario is None:
+        options.fail(["--save keeps a made-up flood; give --scenario"], options.FAULTY)
+    flood = None
+    if scenario is not None:
+        flood = made_floods.Flood(
+            kind=scenario,
+            people=people,
+            attackers=attackers,
+            hours=hours,
+            start_hour=start_hour,
+            language=language,
+            seed=seed,
+        )
+    order = simulating.Order(
+        trace=trace,
+        flood=flood,
+        save=save,
+        replies=replies,
+        chart=chart,
+        against=_other(config, set_, against, against_set),
+    )
+    simulating.simulate(options.told(config, set_, json_), order)
+
+
+def _other(
+    config: File, set_: list[str] | None, against: File, changed: list[str] | None
+) -> options.Told | None:
+    """The second run's settings: another file's, or the first's with something changed."""
+    if against is not None:
+        return options.told(against, changed)
+    return options.told(config, [*(set_ or ()), *changed]) if changed else None

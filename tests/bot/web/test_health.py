@@ -1,0 +1,79 @@
+"""What a monitor is told of chores that fail while their worker beats."""
+
+from collections.abc import Mapping
+
+import pytest
+import sqlalchemy as sa
+
+from bot.store import events
+from bot.web import gauges, health
+from tests.bot.store import rows
+from tests.fakes import world
+
+
+async def fine() -> Mapping[str, object]:
+    return {"ok": True, "workers": {}}
+
+
+async def made() -> tuple[health.Report, world.Clock]:
+    moment = world.Clock()
+    house = await world.rooms(world.World(), moment=moment)
+    report = health.Report(
+        supervised=fine,
+        beats=lambda: {"dispatcher": 1.0},
+        chores=house.janitor,
+        flood=house.flood,
+        moment=moment,
+    )
+    await house.janitor.round()
+    await house.flood.look()
+    return report, moment
+
+
+@pytest.mark.case("C38")
+async def test_a_chore_that_is_late_makes_health_ill() -> None:
+    report, moment = await made()
+    assert (await report.tell())["ok"] is True
+    # Three periods of the quickest chores, and less than the flood's minute.
+    await moment.advance(16)
+    told = await report.tell()
+    assert (told["ok"], told["late"]) == (False, ["checkpoint", "early_receipts"])
+    await moment.advance(60)
+    late = (await report.tell())["late"]
+    assert isinstance(late, list)
+    assert {"tidy", health.LOOK} <= set(late)
+    assert "forget" not in late
+
+
+@pytest.mark.case("C38")
+async def test_every_worker_and_chore_has_an_age_in_the_metrics() -> None:
+    report, moment = await made()
+    await moment.advance(7)
+    text = gauges.Gauges(report.ages).render().decode()
+    for name, age in (("dispatcher", 1), ("tidy", 7), ("forget", 7), (health.LOOK, 7)):
+        assert f'antirelou_last_run_seconds{{name="{name}"}} {age}.0' in text
+
+
+async def test_states_are_counted_by_the_indexes_of_those_that_wait() -> None:
+    async with rows.memory() as store:
+        await rows.put_replies(
+            store, rows.reply(1, "held"), rows.reply(2, "unknown"), rows.reply(3, "sent")
+        )
+        shown = gauges.Gauges()
+        seen: list[str] = []
+
+        def work(tx: sa.Connection) -> None:
+            events.count(tx, rows.NOW_MS, {"sent": 1})
+            shown.refresh(tx)
+            for query in gauges._WAITING.values():
+                found = tx.execute(sa.text(f"EXPLAIN QUERY PLAN {query}"))
+                seen.extend(row[3] for row in found)
+
+        await store.write(work)
+        assert len(seen) == 4
+        assert all("INDEX replies_" in step for step in seen), seen
+        text = shown.render().decode()
+        assert 'antirelou_replies{state="held"} 1.0' in text
+        assert 'antirelou_replies{state="scheduled"} 0.0' in text
+        assert 'state="sent"' not in text
+        assert 'antirelou_events_total{name="sent"} 1.0' in text
