@@ -56,13 +56,13 @@ def items(
     """
     keys = context.keys
     out = []
-    for message in batch:
+    for told in batch:
+        message = _spelled(told)
         names = [f"{message.channel}\x00{message.provider_id}"]
         if message.fingerprint is not None:
             names.append(f"{message.channel}\x00\x00{message.fingerprint}")
         # All withheld senders share one person, who is never answered.
         hidden = not message.sender.value and bool(message.aliases)
-        message = _spelled(message)
         people = message.aliases if hidden else (message.sender, *message.aliases)
         out.append(
             state.Item(

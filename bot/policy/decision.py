@@ -128,8 +128,9 @@ class Step(enum.StrEnum):
 class DueFacts:
     """All that is known of a reply when it falls due. `night_ends_ms`: None outside the night.
 
-    `superseded`: his window is another reply's by now. `topic`: a new topic shared by many, that he writes about too. `approved`: a moderator let
-    it go. `mode_holds`: the breaker's mode lets nothing go by itself.
+    `superseded`: his window is another reply's by now. `topic`: a new topic shared by many, that
+    he writes about too. `approved`: a moderator let it go. `mode_holds`: the breaker's mode lets
+    nothing go by itself.
     """
 
     now_ms: int

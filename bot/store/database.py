@@ -220,16 +220,17 @@ def _once(writer: sa.Connection, work: Work[T]) -> T:
     """
     driver: Any = writer.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE")
+    done = False
     try:
         result = work(writer)
         (writer if writer.in_transaction() else driver).commit()
-    except BaseException:
-        if writer.in_transaction():
+        done = True
+    finally:
+        if not done and writer.in_transaction():
             writer.rollback()
         # After a failed commit, or where SQLAlchemy never knew.
-        if driver.in_transaction:
+        if not done and driver.in_transaction:
             driver.rollback()
-        raise
     return result
 
 

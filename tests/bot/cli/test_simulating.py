@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot.cli import options, simulating
@@ -55,3 +57,25 @@ def test_a_malformed_line_is_named_and_nothing_is_written(place: Place) -> None:
     assert result.exit_code == 1
     assert "line 1" in result.stderr
     assert not (place.folder / "out.jsonl").exists()
+
+
+def test_a_made_up_flood_side_by_side_and_kept(place: Place) -> None:
+    small = ("--people", "30", "--attackers", "20", "--hours", "24", "--language", "it")
+    against = ("--against-set", "flood.topics=false", "--json")
+    told = place.run("simulate", "--scenario", "raid", *small, "--save", "a.jsonl", *against)
+    assert told.exit_code == 0, told.stderr
+    first = json.loads(told.stdout)
+    assert first["judged"]["people"] > 20
+    assert first["against"]["judged"]["senders_by_kind"] == first["judged"]["senders_by_kind"]
+    place.run("simulate", "--scenario", "raid", *small, "--save", "b.jsonl")
+    assert (place.folder / "a.jsonl").read_bytes() == (place.folder / "b.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("x.jsonl", "--scenario", "raid"), ("--scenario", "rain"), ("x.jsonl", "--save", "y")],
+)
+def test_what_cannot_be_simulated_is_said(place: Place, arguments: tuple[str, ...]) -> None:
+    result = place.run("simulate", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.strip()

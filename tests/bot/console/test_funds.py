@@ -47,15 +47,24 @@ async def test_the_2017_way_pays_two_parts_a_message(house: House) -> None:
 
 async def test_the_2017_way_is_priced_by_what_a_part_really_cost(house: House) -> None:
     await house.write_in(ANNA)
-    replies = tables.replies
-    await house.store.write(
-        lambda tx: tx.execute(
+    (row,) = await house.rows(tables.replies)
+    replies, reserved = tables.replies, {"account": "replies", "kind": "reserve"}
+    paid = {**reserved, "at_ms": 0, "amount_micros": 1, "day": "2026-11-22"}
+
+    def work(tx: sa.Connection) -> None:
+        tx.execute(
             replies.update().values(
                 state="sent", parts=2, reserved_micros=90_000, price_micros=None
             )
         )
-    )
+        tx.execute(sa.insert(tables.postings), {**paid, "reply_id": row["id"]})
+
+    await house.store.write(work)
     assert (await bill(house)).naive_2017 == euros("0.09")
+    # Only the last reservations count: the page asks twice a second.
+    later = [{**paid, "reply_id": row["id"] + n} for n in range(1, funds._LATELY + 1)]
+    await house.store.write(lambda tx: tx.execute(sa.insert(tables.postings), later))
+    assert (await bill(house)).naive_2017 == euros("0.16")
 
 
 async def test_used_today_and_this_month(house: House) -> None:

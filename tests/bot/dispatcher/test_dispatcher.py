@@ -6,6 +6,7 @@ import asyncio
 import base64
 import datetime as dt
 import pathlib
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -564,7 +565,7 @@ async def test_a_merge_while_one_is_answered_and_one_is_being_sent(then: str) ->
     rooms = await fake.rooms(sms, signal)
     aci = address.Address("signal", "an-aci")
     ours = address.Address("signal", "our-aci")
-    on_signal = {"channel": "signal", "sender": aci, "recipient": ours}
+    on_signal: dict[str, Any] = {"channel": "signal", "sender": aci, "recipient": ours}
     await rooms.intake.accept([fake.message(1)])
     await lapse(rooms, 2)
     await rooms.intake.accept([fake.message(50, at=rooms.clock.now(), **on_signal)])
@@ -604,7 +605,7 @@ async def test_a_bridge_that_raises_and_a_row_that_does_not_open_stop_nobody_els
     def raises(*_: object) -> messages.Quote | None:
         raise RuntimeError("broken")
 
-    bad.quote = raises  # type: ignore[method-assign]
+    bad.quote = raises  # type: ignore[method-assign, assignment]
     rooms = await fake.rooms(world, bad)
     await rooms.intake.accept([fake.message(1, channel="bad"), fake.message(2), fake.message(3)])
     spoil = sa.text("UPDATE replies SET address_enc = x'0001' WHERE id = 2")

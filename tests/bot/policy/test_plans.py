@@ -26,7 +26,7 @@ def _judge(e164: str) -> plans.Found | None:
     return plans.Found(number.country_code, region or "", phonenumbers.number_type(number))
 
 
-def _agree(e164: str) -> bool:
+def check_agrees(e164: str) -> bool:
     """Whether the cheap look answered, after seeing that it did not err."""
     found = plans.find(e164)
     if found is not None:
@@ -43,12 +43,12 @@ def test_random_numbers_of_every_calling_code(code: int) -> None:
     for _ in range(_ROUNDS):
         digits = draw.randint(max(7 - len(str(code)), 1), 15 - len(str(code)))
         national = "".join(draw.choices("0123456789", k=digits))
-        _agree(f"+{code}{national}")
+        check_agrees(f"+{code}{national}")
 
 
 @given(st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"))
 def test_any_e164(e164: str) -> None:
-    _agree(e164)
+    check_agrees(e164)
 
 
 @given(
@@ -56,7 +56,7 @@ def test_any_e164(e164: str) -> None:
     st.from_regex(r"\A[1-9][0-9]{7,9}\Z"),
 )
 def test_numbers_of_the_countries_that_write_most(code: str, national: str) -> None:
-    _agree(f"+{code}{national}")
+    check_agrees(f"+{code}{national}")
 
 
 def _types() -> list[int]:
@@ -72,7 +72,7 @@ def test_examples_of_every_kind_in_every_country(region: str) -> None:
             continue
         e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         if plans.E164.fullmatch(e164):
-            _agree(e164)
+            check_agrees(e164)
 
 
 @pytest.mark.parametrize("region", ["FR", "BE", "CH", "GB", "LU", "ES", "NL", "PT", "RE", "GP"])
@@ -80,7 +80,7 @@ def test_mobiles_take_the_cheap_way(region: str) -> None:
     kind = phonenumbers.PhoneNumberType.MOBILE
     number = phonenumbers.example_number_for_type(region, kind)
     assert number is not None
-    assert _agree(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    assert check_agrees(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 @given(

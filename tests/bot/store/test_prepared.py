@@ -69,7 +69,11 @@ async def test_upserts_add_to_what_is_there() -> None:
 
 @pytest.mark.usefixtures("_way")
 async def test_no_rows_insert_nothing() -> None:
-    await _kept(lambda tx: prepared.Insert(_c).many(tx, []), filled=False)
+    def work(tx: sa.Connection) -> int:
+        prepared.Insert(_c).many(tx, [])
+        return len(tx.execute(sa.select(_c)).all())
+
+    assert await _kept(work, filled=False) == 0
 
 
 @pytest.mark.usefixtures("_way")
