@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -105,6 +106,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
     due = outbox.load_due(tx, now_ms, limit)
     moves = Moves(now_ms)
     plan.pace.begin(now_ms)
+    usable = {n for n in plan.bridges if plan.fed(n) and not paused(controls, n, now_ms)}
     ready: list[_Ready] = []
     seen = byhand.seen(plan.flood(), controls, now_ms)
     for reply in due:
@@ -114,10 +116,10 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
             moves.hold(reply, step.reason, topic=facts.topic)
         elif step.step is not Step.SEND:
             moves.add(reply, step)
-        elif paused(controls, reply.channel, now_ms) or not plan.fed(reply.channel):
+        elif reply.channel not in usable:
             moves.later(reply, now_ms + _LATER_MS)
         else:
-            _route(reply, plan, now_ms, moves, ready)
+            _route(reply, plan, usable, now_ms, moves, ready)
     ready = _free(ready, seen, moves)
     ready = _in_turn(tx, ready, plan, moves, seen=seen, now_ms=now_ms)
     sends = _reserve(tx, ready, plan, now_ms, moves)
@@ -202,8 +204,13 @@ def _in_turn(
     return go
 
 
-def _route(
-    reply: outbox.DueReply, plan: Plan, now_ms: int, moves: Moves, ready: list[_Ready]
+def _route(  # noqa: PLR0917 (the claim's own state, passed on)
+    reply: outbox.DueReply,
+    plan: Plan,
+    usable: AbstractSet[str],
+    now_ms: int,
+    moves: Moves,
+    ready: list[_Ready],
 ) -> None:
     try:
         value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
@@ -213,7 +220,7 @@ def _route(
         moves.hold(reply, Reason.SEALED)
         return
     recipient = address.Address(reply.network, value)
-    offers, told = _offers(reply, recipient, text, plan)
+    offers, told = _offers(reply, recipient, text, plan, usable)
     budget, rules = plan.core.budget, plan.core.reply
     offer = routing.choose(
         offers, written_to=reply.channel, rules=rules, ceiling_micros=budget.price_ceiling_micros
@@ -250,14 +257,18 @@ def wording(
 
 
 def _offers(
-    reply: outbox.DueReply, recipient: address.Address, text: str, plan: Plan
+    reply: outbox.DueReply,
+    recipient: address.Address,
+    text: str,
+    plan: Plan,
+    usable: AbstractSet[str],
 ) -> tuple[list[routing.Offer], dict[str, ledger.Amount]]:
     offers: list[routing.Offer] = []
     told: dict[str, ledger.Amount] = {}
     same = plan.core.reply.route == settings.ROUTE_SAME
     for name in (reply.channel,) if same else plan.bridges:
         way = plan.bridges.get(name)
-        if way is None or not plan.fed(name):
+        if way is None or name not in usable:
             continue
         quote = plan.ask(way, recipient, text)
         # An unknown currency fails closed: no rate, no offer.
