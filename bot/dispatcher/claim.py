@@ -162,7 +162,7 @@ def _free(ready: list[_Ready], seen: snapshot.Snapshot, moves: Moves) -> list[_R
 def _topic(reply: outbox.DueReply, seen: snapshot.Snapshot) -> int | None:
     if not seen.flagged:
         return None
-    return topics.of(words.unpack(reply.words), seen.flagged, seen.plain)
+    return topics.of(words.unpack(reply.words), seen.flagged, seen.plain, seen.strong)
 
 
 def _in_turn(

@@ -64,6 +64,7 @@ class Flood:
             at_ms=now_ms,
             mode=seen.setting.mode,
             flagged=dict(seen.flagged),
+            strong=frozenset(seen.strong),
             surges=frozenset(seen.surges),
             usual=self._usual(seen),
             plain=topics.plain(seen.usual(self._common)) if seen.flagged else frozenset(),
@@ -84,6 +85,8 @@ class Flood:
             flagged.pop(word, None)
         fresh = len(flagged.keys() - known.flagged.keys())
         known.flagged = flagged
+        usual = known.usual(self._common)
+        known.strong = set(topics.strong(seen, usual, flagged, known.strong))
         self._surges(known, recent, now_ms)
         self._learn(known, buckets, oldest_ms, now_ms)
         known.setting = orders.turn(

@@ -39,6 +39,7 @@ class Memory:
     week_ms: int = 0
     week_senders: float = 0.0
     flagged: dict[int, int] = dataclasses.field(default_factory=dict)
+    strong: set[int] = dataclasses.field(default_factory=set)
     surges: set[int] = dataclasses.field(default_factory=set)
     days: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)
     anchor: tuple[float, ...] | None = None
@@ -107,6 +108,7 @@ class Memory:
                 "week_ms": self.week_ms,
                 "week_senders": self.week_senders,
                 "flagged": self.flagged,
+                "strong": sorted(self.strong),
                 "surges": sorted(self.surges),
                 "days": self.days,
                 "anchor": self.anchor,
@@ -137,6 +139,7 @@ def read(text: str | None) -> Memory:
         week_ms=plain["week_ms"],
         week_senders=plain["week_senders"],
         flagged={int(k): v for k, v in plain["flagged"].items()},
+        strong=set(plain["strong"]),
         surges=set(plain["surges"]),
         days={d: {int(h): n for h, n in hours.items()} for d, hours in plain["days"].items()},
         anchor=tuple(plain["anchor"]) if plain["anchor"] else None,

@@ -46,6 +46,6 @@ def note(context: state.Context, item: state.Item, written: state.Written) -> by
     for word in (SENDERS, *hashed):
         counts[start_ms, word] = counts.get((start_ms, word), 0) + 1
     seen = context.flood()
-    if seen.flagged and topics.of(hashed, seen.flagged, seen.plain) is not None:
+    if seen.flagged and topics.of(hashed, seen.flagged, seen.plain, seen.strong) is not None:
         counts[start_ms, TOPICAL] = counts.get((start_ms, TOPICAL), 0) + 1
     return words.pack(hashed)

@@ -32,6 +32,7 @@ class Snapshot:
     at_ms: int = 0
     mode: Mode = Mode.NORMAL
     flagged: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    strong: frozenset[int] = frozenset()
     surges: frozenset[int] = frozenset()
     usual: tuple[float, ...] | None = None
     plain: frozenset[int] = frozenset()

@@ -36,6 +36,12 @@ _PLAIN_SHARE: Final = 0.02
 _PLAIN_SENDERS: Final = 10.0
 
 
+# A word makes a topic by itself where so many, and such a share of all, say it of a sudden.
+_STRONG_SENDERS: Final = 20
+_STRONG_SHARE: Final = 0.1
+_STRONG_USUAL: Final = 0.01
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Counts:
     """How many distinct new senders used each word, and how many senders there were.
@@ -84,6 +90,23 @@ def flag(
     return kept
 
 
+def strong(
+    recent: Counts, usual: Counts, flagged: Mapping[int, int], before: AbstractSet[int]
+) -> frozenset[int]:
+    """Flagged words that make a topic by themselves: a tenth of all say what hardly anybody did.
+
+    What an advertisement is about stands in nearly every answer to it, among usual words. A word
+    that was strong stays so while it is flagged.
+    """
+    least = max(_STRONG_SENDERS, _STRONG_SHARE * recent.senders)
+    found = {
+        word
+        for word in flagged
+        if recent.words.get(word, 0) >= least and usual_share(usual, word) <= _STRONG_USUAL
+    }
+    return frozenset(found | (before & flagged.keys()))
+
+
 def plain(usual: Counts) -> frozenset[int]:
     """Words that so many use anyway that they say nothing of what a message is about."""
     least = max(_PLAIN_SENDERS, _PLAIN_SHARE * usual.senders)
@@ -91,13 +114,16 @@ def plain(usual: Counts) -> frozenset[int]:
 
 
 def of(
-    words: Sequence[int], flagged: Mapping[int, int], unsaying: AbstractSet[int] = frozenset()
+    words: Sequence[int],
+    flagged: Mapping[int, int],
+    unsaying: AbstractSet[int] = frozenset(),
+    strong_words: AbstractSet[int] = frozenset(),
 ) -> int | None:
     """The topic of a message (the flagged word that was flagged first), None if it has none.
 
     `words` as `flood.words.of` gives them, hashed: the whole text's own word is the last. Before
     them stands the sender's block, which is a topic by itself. `unsaying` words count only if
-    they are flagged.
+    they are flagged; one of `strong_words` is enough.
     """
     if words and words[0] & BLOCK:
         if words[0] in flagged:
@@ -109,6 +135,8 @@ def of(
     single = words[:-1] if len(words) > 1 else words
     saying = sum(word in flagged or word not in unsaying for word in single)
     several = len(found) > 1 and len(found) >= _ENOUGH_SAYING * saying
+    if not strong_words.isdisjoint(found):
+        return min(strong_words & set(found), key=lambda word: (flagged[word], word))
     if words[-1] in flagged or several or len(found) >= _ENOUGH * len(single):
         return min(found, key=lambda word: (flagged[word], word))
     return None

@@ -108,6 +108,22 @@ def test_a_message_is_on_a_topic_by_its_weight(said: tuple[int, ...], topic: int
     assert topics.of(said, {3: 1, 4: 2, 42: 3}) == topic
 
 
+@pytest.mark.case("C41")
+def test_what_a_tenth_says_of_a_sudden_is_a_topic_by_itself() -> None:
+    said = (1, 2, 5, 6, 7, 8, 3, 99)
+    flagged = {3: 1}
+    assert topics.of(said, flagged) is None
+    assert topics.of(said, flagged, frozenset(), frozenset({3})) == 3
+    many, few = topics.Counts(200, {3: 20}), topics.Counts(200, {3: 19})
+    assert topics.strong(many, USUAL, flagged, frozenset()) == {3}
+    assert topics.strong(few, USUAL, flagged, frozenset()) == frozenset()
+    # It stays so while it is flagged, and what is usual never is.
+    assert topics.strong(few, USUAL, flagged, frozenset({3})) == {3}
+    assert topics.strong(few, USUAL, {}, frozenset({3})) == frozenset()
+    common = topics.Counts(200, {1: 200})
+    assert topics.strong(common, USUAL, {1: 1}, frozenset()) == frozenset()
+
+
 _HOURS = st.lists(st.floats(0, 500), min_size=24, max_size=24).map(tuple)
 _MONEY = st.integers(0, 500_000_000)
 
