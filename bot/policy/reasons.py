@@ -27,8 +27,8 @@ _R, _I, _S, _V = decision.Reason, numbers.Ineligible, lifecycle.State, decision.
 _REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         _R.FIRST_CONTACT: (
-            "First message from this person: one reply is on its way.",
-            "Premier message de cette personne : une réponse va partir.",
+            "First message from this person: they get one reply.",
+            "Premier message de cette personne : elle reçoit une seule réponse.",
         ),
         _R.STOP: (
             "They asked for no messages; nothing more goes out to them.",

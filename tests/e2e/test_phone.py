@@ -67,7 +67,7 @@ async def expect_reasons(page: browser.Watched) -> None:
     decisions = page.one("op-decisions")
     await expect(page.one("op-decision")).to_have_count(8)
     for words in (
-        "First message from this person: one reply is on its way.",
+        "First message from this person: they get one reply.",
         "A reply to this person is waiting already.",
         "They asked for no messages; nothing more goes out to them.",
         "A program wrote this (a code, an advertisement, an automatic reply).",

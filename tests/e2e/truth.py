@@ -76,7 +76,8 @@ async def read(of: program.Program, phones: program.Phones) -> Truth:
     keys = vault.load(of.key_file)
     told = await phones.ledger()
     with opened(of.database) as connection:
-        rows = connection.execute("SELECT * FROM replies").fetchall()
+        joined = "SELECT r.*, p.opted_out_ms FROM replies r JOIN persons p ON p.id = r.person_id"
+        rows = connection.execute(joined).fetchall()
         return Truth(
             seen=frozenset(r[0] for r in connection.execute("SELECT hash FROM seen")),
             inbound=connection.execute("SELECT count(*) FROM inbound").fetchone()[0],
