@@ -9,7 +9,7 @@ from typing import Final
 from bot.policy import settings
 
 # Replies fall due on a grid, so that one durable transaction sends many of them.
-GRID_MS: Final = 60_000
+GRID_MS: Final = 120_000
 _FIRST_SHARE: Final = 0.6
 _QUIET_MS: Final = 600_000
 _NIGHT_SPREAD_MS: Final = 1_800_000
