@@ -139,6 +139,7 @@ def bridges_of(
     store: database.Store,
     moment: clock.Clock,
     currency: str,
+    public_url: str = "",
 ) -> dict[str, bridge.Bridge]:
     """Make the configured bridges by channel name. Raises registry.RegistryError."""
     channels = list(channels)
@@ -148,6 +149,7 @@ def bridges_of(
             clock=moment,
             storage=keyvalue.KeyValue(store, channel.name),
             currency=currency,
+            public_url=public_url,
         )
         for channel in channels
     }
@@ -173,7 +175,11 @@ async def house(
     # Before the database, so that a faulty channel leaves nothing behind.
     core = core_of(told)
     bridges = bridges_of(
-        told.channels.values(), store=store, moment=moment, currency=core.budget.currency
+        told.channels.values(),
+        store=store,
+        moment=moment,
+        currency=core.budget.currency,
+        public_url=told.web.public_url,
     )
     async with contextlib.AsyncExitStack() as undo:
         await store.open()

@@ -56,6 +56,7 @@ def make(settings: config.Settings) -> dict[str, bridge.Bridge]:
             clock=clock.SystemClock(),
             storage=_Nothing(),
             currency=settings.core.budget.currency,
+            public_url=settings.web.public_url,
         )
         for name in settings.channels
     }

@@ -20,6 +20,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _ACI = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _TOKEN = re.compile(r"[!-~]{16,200}\Z")
 _MXID = re.compile(r"@[^\s:]+:\S+\Z")
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^?#\s]*)?\Z")
 REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
@@ -93,6 +94,15 @@ def _token(token: str) -> str:
     return token
 
 
+def _public_url(url: str) -> str:
+    if url and not _PUBLIC_URL.match(url):
+        raise ValueError(
+            "is no address of a listener; write https:// and a name, with a port or a path if the "
+            "proxy needs one, without ? and #"
+        )
+    return url.rstrip("/")
+
+
 def _store_url(url: str) -> str:
     if not url.startswith(("sqlite:", "postgresql:", "postgresql+asyncpg:")):
         raise ValueError("is no database of ours; write sqlite:FILE")
@@ -107,6 +117,7 @@ Number = Annotated[float, pydantic.BeforeValidator(_number)]
 OwnAddress = Annotated[str, pydantic.AfterValidator(_own)]
 Zone = Annotated[str, pydantic.AfterValidator(_zone)]
 Token = Annotated[str, pydantic.AfterValidator(_token)]
+PublicUrl = Annotated[str, pydantic.AfterValidator(_public_url)]
 StoreUrl = Annotated[str, pydantic.AfterValidator(_store_url)]
 Wording = Annotated[str, pydantic.Field(min_length=1, max_length=1000)]
 

@@ -49,6 +49,11 @@ class Web(Section):
     port: int = fields.whole(
         _WEB.port, "port to listen on; 0 takes a free one", "", ge=0, le=65_535
     )
+    public_url: fields.PublicUrl = fields.setting(
+        _WEB.public_url,
+        "how the outside reaches this listener, `https://sms.example.org`; providers sign it",
+        "URL",
+    )
     admin_token: fields.Token = fields.setting(
         _WEB.admin_token,
         "secret that `/metrics` and the details of `/health` ask for as `Authorization: Bearer …`; "

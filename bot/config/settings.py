@@ -20,10 +20,14 @@ class StoreSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """`[web]`: `admin_token` opens metrics and health, and is never printed."""
+    """`[web]`: `admin_token` opens metrics and health, and is never printed.
+
+    `public_url` has no slash at its end; empty if none was named.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    public_url: str = ""
     admin_token: str = dataclasses.field(default="", repr=False)
 
 

@@ -17,7 +17,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from bot.contract import address, clock, intake, messages, outcomes
+from bot.contract import address, clock, intake, messages, money, outcomes
 
 AsgiApp = Callable[
     [
@@ -79,12 +79,17 @@ class Storage(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the core lends to a bridge."""
+    """What the core lends to a bridge.
+
+    `public_url`: how the outside reaches the web listener (`https://sms.example.org`, no slash
+    at its end); empty where the operator named none.
+    """
 
     channel: str
     clock: clock.Clock
     storage: Storage
     currency: str
+    public_url: str = ""
 
 
 @runtime_checkable
@@ -221,6 +226,64 @@ class DeletesAtProvider(Protocol):
 
     async def delete(self, provider_id: str) -> bool:
         """Whether it is gone there."""
+
+
+class Verdict(enum.StrEnum):
+    """How bad a finding is. A `fault` keeps the channel from working, or from being covert."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at: `about` names it, `sentence` what was found, `mend` what to do.
+
+    No addresses but our own, no texts, no secrets.
+    """
+
+    verdict: Verdict
+    about: str
+    sentence: str
+    mend: str = ""
+
+
+@runtime_checkable
+class ChecksItself(Protocol):
+    """Can tell what is missing at the provider or around us (`antirelou check`)."""
+
+    async def check(self) -> Sequence[Finding]:
+        """Everything that was looked at; changes nothing anywhere, never raises."""
+
+
+@runtime_checkable
+class SetsUp(Protocol):
+    """Can set the provider up for us (`antirelou setup CHANNEL`)."""
+
+    async def set_up(self, *, apply: bool) -> Sequence[Finding]:
+        """What would be changed, or with `apply` was; never raises."""
+
+
+@runtime_checkable
+class WantsRelease(Protocol):
+    """Knows a reason why its replies should wait until a moderator releases them in batches."""
+
+    def release_reason(self) -> str | None:
+        """A sentence for the operator (a tariff, a law), None if there is no reason. Pure."""
+
+
+@runtime_checkable
+class GivesSecondOpinions(Protocol):
+    """Can find out, for a price, whether a number belongs to a real handset."""
+
+    def opinion_price(self) -> money.Money:
+        """The most that one look-up costs."""
+
+    async def opinions(
+        self, addresses: Sequence[address.Address]
+    ) -> Mapping[address.Address, bool]:
+        """Whether there is a reachable person; an address left out is "not known" (and unpaid)."""
 
 
 Create = Callable[[Mapping[str, object], Context], Bridge]

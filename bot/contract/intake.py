@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.contract import messages
+from bot.contract import address, messages
 
 
 class NotStoredError(Exception):
@@ -38,3 +38,10 @@ class Intake(Protocol):
 
     async def cursor(self, channel: str) -> str | None:
         """The cursor stored last for this channel, None at the first start."""
+
+    async def delay_over(self, sender: address.Address) -> bool:
+        """Whether his first contact lies longer back than the longest delay.
+
+        Nothing but silence or a busy tone before that: the number may be tested in front of the
+        person who gave it out (C16). False if he never wrote. Raises NotStoredError.
+        """

@@ -126,7 +126,9 @@ class DeliveryReceipt:
 
     `delivery` None means "only the price became known". `price` is the true price of the whole
     message; a provider's negative sign is the bridge's to turn. `opt_out`: the network says this
-    person does not want messages (Twilio 21610).
+    person does not want messages (Twilio 21610). `retry_at`: with a failed delivery, that one
+    later attempt is worth it (30003, 30008); the core grants it once a reply. `stop_channel`: the
+    account itself is in trouble (filtered, suspended): feed it nothing until a moderator resumes.
     """
 
     channel: str
@@ -138,9 +140,13 @@ class DeliveryReceipt:
     parts: int | None = None
     reason: str | None = None
     opt_out: bool = False
+    retry_at: dt.datetime | None = None
+    stop_channel: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a receipt that belongs to nothing."""
         aware(self.at, "at")
+        if self.retry_at is not None:
+            aware(self.retry_at, "retry_at")
         if self.provider_id is None and self.reply_id is None:
             raise ValueError("a receipt needs provider_id or reply_id")

@@ -14,12 +14,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from bot.contract import clock, intake, messages
+from bot.contract import address, clock, intake, messages
 from bot.inbox import fold, load, merge, save, state
-from bot.store import database, events, tables
+from bot.store import database, events, people, tables
 
 BATCH: Final = 256
 QUEUE: Final = 4_096
+
+_i, _p = tables.identities, tables.persons
 
 
 @dataclasses.dataclass(slots=True)
@@ -99,6 +101,24 @@ class Inbox:
         def work(tx: sa.Connection) -> str | None:
             value: str | None = tx.execute(query).scalar_one_or_none()
             return value
+
+        try:
+            return await self._store.read(work)
+        except database.StoreAwayError as error:
+            raise intake.NotStoredError(str(error)) from None
+
+    async def delay_over(self, sender: address.Address) -> bool:
+        """As contract.intake.Intake.delay_over."""
+        hashes = self._context.keys.hash_address(sender.network, sender.value)
+        delay_ms = self._context.core.reply.delay_max_s * 1000
+        before_ms = clock.to_ms(self._clock.now()) - delay_ms
+        known = sa.select(_i.c.person_id).where(_i.c.hash.in_(hashes))
+
+        def work(tx: sa.Connection) -> bool:
+            found = [people.survivor(tx, one) for one in tx.execute(known).scalars()]
+            first = sa.select(sa.func.min(_p.c.created_ms)).where(_p.c.id.in_(found))
+            created: int | None = tx.execute(first).scalar_one_or_none()
+            return created is not None and created <= before_ms
 
         try:
             return await self._store.read(work)

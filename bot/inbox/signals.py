@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Final
 
 from bot.inbox import state
 from bot.policy import smalltalk
 from bot.policy.flood import snapshot, topics, words
 from bot.store import vault
-
-# Words are positive; these two count senders (bot.flood reads them).
-SENDERS: Final = 0
-TOPICAL: Final = -1
 
 
 def hasher(keys: vault.Vault) -> Callable[[str], int]:
@@ -43,9 +38,9 @@ def note(context: state.Context, item: state.Item, written: state.Written) -> by
         hashed = (context.hashed(block), *hashed)
     start_ms = snapshot.bucket_ms(item.at_ms)
     counts = written.flood
-    for word in (SENDERS, *hashed):
+    for word in (words.SENDERS, *hashed):
         counts[start_ms, word] = counts.get((start_ms, word), 0) + 1
     seen = context.flood()
     if seen.flagged and topics.of(hashed, seen.flagged, seen.plain, seen.strong) is not None:
-        counts[start_ms, TOPICAL] = counts.get((start_ms, TOPICAL), 0) + 1
+        counts[start_ms, words.TOPICAL] = counts.get((start_ms, words.TOPICAL), 0) + 1
     return words.pack(hashed)

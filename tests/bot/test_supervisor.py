@@ -74,6 +74,9 @@ class Door:
     async def receipts(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
         raise intake.NotStoredError("closed")
 
+    async def delay_over(self, sender: address.Address) -> bool:
+        return False
+
     async def cursor(self, channel: str) -> str | None:
         return None
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from bot.contract import intake, messages
+from bot.contract import address, intake, messages
 
 NOON: Final = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 _TURNS: Final = 10
@@ -85,6 +85,7 @@ class FakeIntake:
         self.accepted: list[messages.InboundMessage] = []
         self.taken_receipts: list[messages.DeliveryReceipt] = []
         self.cursors: dict[str, str] = {}
+        self.long_known: set[address.Address] = set()
         self.knocks = 0
         self.refused = 0
         self._refusals = 0
@@ -129,6 +130,10 @@ class FakeIntake:
     async def cursor(self, channel: str) -> str | None:
         """The cursor stored last."""
         return self.cursors.get(channel)
+
+    async def delay_over(self, sender: address.Address) -> bool:
+        """Whether a test put him into `long_known`."""
+        return sender in self.long_known
 
     async def _pass(self) -> None:
         self.knocks += 1

@@ -81,6 +81,9 @@ class Door:
     async def receipts(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
         self.told += batch
 
+    async def delay_over(self, sender: address.Address) -> bool:
+        return False
+
     async def cursor(self, channel: str) -> str | None:
         return None
 

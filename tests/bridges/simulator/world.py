@@ -67,6 +67,9 @@ class Door:
     async def receipts(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
         raise AssertionError("phones send no receipts")
 
+    async def delay_over(self, sender: address.Address) -> bool:
+        return False
+
     async def cursor(self, channel: str) -> str | None:
         return None
 
