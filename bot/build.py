@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import pathlib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
@@ -28,7 +27,6 @@ from bot.store import database, ids, keyvalue, pool, schema, vault
 from bot.web import app as web
 from bot.web import gauges, health
 
-_SQLITE: Final = "sqlite:"
 _SIMULATOR: Final = "simulator"
 
 
@@ -41,7 +39,7 @@ class Intake(door.Inbox):
         """As door.Inbox."""
         super().__init__(store, context, moment)
         self.news = receipts.Receipts(
-            store=store, core=context.core, keys=context.keys, moment=moment
+            store=store, core=context.core, keys=context.keys, moment=moment, ids=context.ids
         )
 
     async def receipts(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
@@ -72,12 +70,14 @@ def rooms(
     bridges: Mapping[str, bridge.Bridge],
     moment: clock.Clock,
     fed: Callable[[str], bool] = lambda _channel: True,
+    hashed: Callable[[str], int] | None = None,
 ) -> Rooms:
-    """Wire the working parts; nothing runs yet."""
+    """Wire the working parts; nothing runs yet. `hashed`: a word's number, by `keys` if None."""
     own = frozenset(
         (a.address.network, a.address.value) for b in bridges.values() for a in b.addresses
     ) | {(b.network, way) for b in bridges.values() for v in core.who.own for way in (v, v.lower())}
-    hashed = signals.hasher(keys)
+    if hashed is None:
+        hashed = signals.hasher(keys)
     flood = look.Flood(store, core, moment, signals.common(hashed))
     context = inboxing.Context(
         core=core,
@@ -114,6 +114,7 @@ def rooms(
             door=intake,
             settle=intake.news.settle,
             moment=moment,
+            flood=lambda: flood.snapshot,
         ),
     )
 
@@ -126,11 +127,6 @@ class House:
     supervisor: supervisor.Supervisor
     gauges: gauges.Gauges
     app: bridge.AsgiApp
-
-
-def database_path(url: str) -> pathlib.Path:
-    """The file of a `sqlite:PATH` URL."""
-    return pathlib.Path(url.removeprefix(_SQLITE).removeprefix("//"))
 
 
 def bridges_of(
@@ -156,11 +152,27 @@ def bridges_of(
     return {made.channel: made for made in registry.create_all(channels, contexts)}
 
 
-def core_of(told: config.Settings) -> settings.Core:
-    """The core's settings; numbers of films are answered only where all is simulated."""
+def core_of(
+    told: config.Settings, bridges: Mapping[str, bridge.Bridge] | None = None
+) -> settings.Core:
+    """The core's settings; numbers of films are answered only where all is simulated.
+
+    With `bridges`, those channels wait for a moderator whose own numbers ask for it.
+    """
     kinds = {channel.kind for channel in told.channels.values()}
     who = dataclasses.replace(told.core.who, answer_fiction=kinds == {_SIMULATOR})
-    return dataclasses.replace(told.core, who=who)
+    waits = frozenset(
+        name
+        for name, channel in told.channels.items()
+        if (channel.release_by_hand or (channel.release_by_hand is None and _asks(bridges, name)))
+    )
+    reply = dataclasses.replace(told.core.reply, release_channels=waits)
+    return dataclasses.replace(told.core, who=who, reply=reply)
+
+
+def _asks(bridges: Mapping[str, bridge.Bridge] | None, name: str) -> bool:
+    made = (bridges or {}).get(name)
+    return isinstance(made, bridge.WantsRelease) and made.release_reason() is not None
 
 
 async def house(
@@ -171,16 +183,20 @@ async def house(
     Raises registry.RegistryError, schema.SchemaError, vault.KeyFileError, StoreAwayError; then
     nothing is left open. `console_token` adds the demo's console.
     """
-    store = database.Store(database_path(told.store.url))
+    if told.store.file is None:
+        # A Store without a file is one in memory, which would forget everybody.
+        raise schema.SchemaError("store.url: only sqlite:FILE is known to this version; change it")
+    store = database.Store(told.store.file)
     # Before the database, so that a faulty channel leaves nothing behind.
-    core = core_of(told)
+    currency = told.core.budget.currency
     bridges = bridges_of(
         told.channels.values(),
         store=store,
         moment=moment,
-        currency=core.budget.currency,
+        currency=currency,
         public_url=told.web.public_url,
     )
+    core = core_of(told, bridges)
     async with contextlib.AsyncExitStack() as undo:
         await store.open()
         undo.push_async_callback(store.close)

@@ -17,15 +17,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot.contract import money
-from bot.policy import periods, scopes, settings
-from bot.store import database, events, prepared, statements, tables
+from bot.policy import exchange, overrides, periods, scopes, settings
+from bot.store import database, events, prepared, ratios, statements, tables
 
 NO_LIMIT: Final = scopes.NO_LIMIT
 REPLIES: Final = "replies"
 INBOUND: Final = "inbound"
 DONATIONS: Final = scopes.DONATIONS
-# No price is a billion of anything; one that is would overflow the sums.
-_ABSURD_MICROS: Final = 1_000_000_000 * money.MICROS
+OPINIONS: Final = "opinions"
+Amount = exchange.Amount
+convert = exchange.convert
 
 _caps = tables.caps
 _postings = tables.postings
@@ -56,23 +57,15 @@ _POST = prepared.Insert(_postings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """An amount in the budget's currency (`micros`) and as it was told."""
-
-    micros: int
-    original: money.Money
-    rate_micros: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one reply wants to reserve for a send that starts now."""
+    """What one reply wants to reserve now; `crossed`: he is of another network than the channel."""
 
     reply_id: int
     channel: str
     country: str | None
     amount: Amount
     parts: int
+    crossed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,31 +78,12 @@ class Reservation:
     micros: int
     parts: int
     period: str
+    crossed: bool = False
 
 
 def period(budget: settings.Budget, now_ms: int) -> str:
     """The name of the hour in which a send that starts now is counted."""
     return periods.hour(now_ms, budget.timezone)
-
-
-def convert(budget: settings.Budget, told: money.Money) -> Amount | None:
-    """`told` in the budget's currency; None without a rate, or for no price at all (fail closed).
-
-    A price below zero would make money.
-    """
-    if _odd(told):
-        return None
-    if told.currency == budget.currency:
-        return Amount(micros=told.micros, original=told, rate_micros=money.MICROS)
-    rate = budget.rates.get(told.currency)
-    if rate is None or told.micros * rate.micros > _ABSURD_MICROS * money.MICROS:
-        return None
-    into = rate.convert(told, budget.currency)
-    return Amount(micros=into.micros, original=told, rate_micros=rate.micros)
-
-
-def _odd(told: money.Money) -> bool:
-    return not 0 <= told.micros <= _ABSURD_MICROS
 
 
 def reserve(
@@ -146,6 +120,7 @@ def _judge(
 ) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)
+    by_ratio = ratios.room(tx, budget, {r.channel for r in requests}, now_ms)
     wanted = [
         scopes.of(
             budget,
@@ -154,6 +129,8 @@ def _judge(
             micros=r.amount.micros,
             parts=r.parts,
             hour=hour,
+            crossed=r.crossed,
+            ratio_room=by_ratio.get(r.channel, NO_LIMIT),
         )
         for r in requests
     ]
@@ -247,6 +224,7 @@ def _of(budget: settings.Budget, one: Reservation) -> list[scopes.Scope]:
         micros=one.micros,
         parts=one.parts,
         hour=one.period,
+        crossed=one.crossed,
     )
 
 
@@ -262,6 +240,8 @@ def post(
     event. What is no price, or in a currency without a rate, posts the reservation, with an event.
     """
     rows, posted = [], []
+    if told:
+        budget = overrides.budget(budget, events.controls(tx))
     for one, price in told:
         amount = convert(budget, price)
         if amount is None:
@@ -281,7 +261,7 @@ def post(
 
 def _doubt(tx: sa.Connection, told: money.Money, about: Mapping[str, object], now_ms: int) -> None:
     """Tell people of a price that could not be posted."""
-    if _odd(told):
+    if exchange.odd(told):
         events.append(tx, now_ms, "odd_price", about)
     else:
         events.append(tx, now_ms, "unknown_currency", {**about, "currency": told.currency})
@@ -372,6 +352,29 @@ def _apart(at_ms: int, account: str, micros: int, amount: Amount, day: str) -> d
     }
 
 
+def take_opinions(
+    tx: sa.Connection, one: Amount, most: int, budget: settings.Budget, now_ms: int
+) -> int:
+    """Reserve up to `most` second opinions of that price; how many there is money for today."""
+    day = periods.day(now_ms, budget.timezone)
+    scope, cap = f"{OPINIONS}:{day}", budget.opinions_day_micros
+    n = min(most, max(cap - used(tx, scope), 0) // max(one.micros, 1))
+    if n > 0:
+        _take(tx, {scope: n * one.micros}, {scope: cap})
+        _post_rows(tx, [_apart(now_ms, OPINIONS, n * one.micros, one, day) | {"kind": "reserve"}])
+    return n
+
+
+def void_opinions(
+    tx: sa.Connection, one: Amount, n: int, budget: settings.Budget, then_ms: int
+) -> None:
+    """Give back what `n` opinions taken `then_ms` would have cost: no answer came for them."""
+    if n and one.micros:
+        day = periods.day(then_ms, budget.timezone)
+        _add(tx, {f"{OPINIONS}:{day}": -n * one.micros})
+        _post_rows(tx, [_apart(then_ms, OPINIONS, -n * one.micros, one, day) | {"kind": "void"}])
+
+
 def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int) -> int:
     """Book a cleared donation (negative: reversed); returns the balance in micros. No names."""
     told = money.Money(micros, budget.currency)
@@ -387,3 +390,11 @@ def used(tx: sa.Connection, scope: str) -> int:
     """What is reserved or posted in a scope."""
     found: dict[str, int] = dict(_USED.rows(tx, [scope]))
     return found.get(scope, 0)
+
+
+def grant(tx: sa.Connection, scope: str, wanted: int, limit: int) -> int:
+    """How many of `wanted` a quota that counts no money still has; they are taken."""
+    n = min(wanted, max(limit - used(tx, scope), 0))
+    if n > 0:
+        _take(tx, {scope: n}, {scope: limit})
+    return n

@@ -41,10 +41,24 @@ class DueReply:
     attempts: int
     words: bytes | None
     approved: bool
+    opinion: int | None
     opted_out_ms: int | None
     blocked_ms: int | None
     blocked_until_ms: int
     merged_into: int | None
+    written_channel: str | None
+    written_address: str | None
+    refused_by: str | None
+
+    @property
+    def written_to(self) -> tuple[str, str]:
+        """The channel and the address of ours that he wrote to, wherever it was tried since."""
+        return self.written_channel or self.channel, self.written_address or self.own_address
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Channels that refused it for good."""
+        return frozenset((self.refused_by or "").split())
 
     @property
     def superseded(self) -> bool:

@@ -17,6 +17,7 @@ from bot.cli import holding_back as holding_back
 from bot.cli import looking as looking
 from bot.cli import options as options
 from bot.cli import running as running
+from bot.cli import setting_up as setting_up
 from bot.cli import steering as steering
 from bot.cli import trying as trying
 
@@ -30,7 +31,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _room in (running, trying, looking, holding_back, steering):
+for _room in (running, trying, looking, holding_back, steering, setting_up):
     _room.register(app)
 
 

@@ -18,13 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy import exc, pool
 
 from bot import config, registry
-from bot.cli import opening, options, pricing
+from bot.cli import bridging, opening, options, pricing
 from bot.console import render, results
 from bot.contract import address, bridge, segments
 from bot.policy import numbers, texts
 from bot.store import schema, tables, vault
 
-_SQLITE: Final = "sqlite:"
 _SIMULATOR: Final = "simulator"
 # The program knows no law, tariff or telephone older than itself.
 _OLDEST_YEAR: Final = 2025
@@ -48,12 +47,13 @@ class Found:
 
     faults: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    good: list[str] = dataclasses.field(default_factory=list)
     costs: list[Cost] = dataclasses.field(default_factory=list)
 
 
-def check(told: options.Told) -> None:
+def check(told: options.Told, *, offline: bool = False) -> None:
     """Print what was found; exit code 2 if anything must be mended."""
-    found = look(told)
+    found = look(told, offline=offline)
     if told.as_json:
         options.put_json({"ok": not found.faults, **_plain(found)})
     else:
@@ -64,8 +64,11 @@ def check(told: options.Told) -> None:
         options.note("nothing to mend")
 
 
-def look(told: options.Told) -> Found:
-    """All faults, of the settings first; the surroundings are looked at only with settings."""
+def look(told: options.Told, *, offline: bool = False) -> Found:
+    """All faults, of the settings first; the surroundings are looked at only with settings.
+
+    `offline`: providers are not asked.
+    """
     found = Found()
     path = opening.source(told)
     try:
@@ -86,7 +89,20 @@ def look(told: options.Told) -> Found:
     found.faults += _port(settings.web)
     found.warnings += _unwise(settings, made)
     found.costs += _costs(settings, made)
+    if not offline:
+        _providers(found, made)
     return found
+
+
+def _providers(found: Found, made: Mapping[str, bridge.Bridge]) -> None:
+    """What the bridges find at their providers."""
+    lists = {
+        bridge.Verdict.GOOD: found.good,
+        bridge.Verdict.WARNING: found.warnings,
+        bridge.Verdict.FAULT: found.faults,
+    }
+    for channel, one in bridging.ask(made):
+        lists[one.verdict].append(f"channels.{channel}: {bridging.sentence(one)}")
 
 
 def _clock() -> Iterator[str]:
@@ -99,11 +115,10 @@ def _clock() -> Iterator[str]:
 
 
 def _database(settings: config.Settings) -> Iterator[str]:
-    url, key_file = settings.store.url, settings.store.key_file
-    if not url.startswith(_SQLITE):
-        yield "store.url: only sqlite:FILE is known to this version; change it"
+    path, key_file = settings.store.file, settings.store.key_file
+    if path is None:
+        yield opening.UNKNOWN_STORE
         return
-    path = opening.database_path(url)
     if not path.exists():
         yield from _room_for(path, "store.url")
         if key_file.exists():
@@ -197,7 +212,11 @@ def _unwise(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Ite
     if budget.cap_day_micros is None or budget.cap_month_micros is None:
         yield "budget: a cap is missing; a flood could cost any amount"
     for name, one in made.items():
-        if settings.channels[name].kind == _SIMULATOR:
+        channel = settings.channels[name]
+        if channel.kind == _SIMULATOR:
+            continue
+        if isinstance(one, bridge.WantsRelease) and (reason := one.release_reason()) is not None:
+            yield _release(name, reason, by_hand=channel.release_by_hand)
             continue
         for own in one.addresses:
             if own.address.network != address.SMS:
@@ -208,6 +227,18 @@ def _unwise(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Ite
                     f"channels.{name}.addresses: a French mobile number (06, 07) must not send "
                     "automatic messages through a provider; use one of the ranges for platforms"
                 )
+
+
+def _release(name: str, reason: str, *, by_hand: bool | None) -> str:
+    if by_hand is False:
+        return (
+            f"channels.{name}.release_by_hand: is false, although {reason}; leave it out, or "
+            "take another number (docs/sms.md)"
+        )
+    return (
+        f"channels.{name}: each reply waits until a moderator releases it, because {reason}; "
+        "what else can be done: docs/sms.md"
+    )
 
 
 def _costs(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Iterator[Cost]:
@@ -232,6 +263,7 @@ def _plain(found: Found) -> dict[str, object]:
     return {
         "faults": found.faults,
         "warnings": found.warnings,
+        "good": found.good,
         "costs": [results.as_json(cost) for cost in found.costs],
     }
 
@@ -252,5 +284,7 @@ def _print(found: Found) -> None:
         )
         options.note("")
         opening.show(options.Told(None, ()), None, [table])
+    for line in found.good:
+        options.note(f"ok: {line}")
     for warning in found.warnings:
         options.note(f"warning: {warning}")

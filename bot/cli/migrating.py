@@ -12,7 +12,7 @@ from bot.store import database, schema
 def migrate(told: options.Told) -> None:
     """Say before and after. Never makes a database: that is for `run`."""
     found = opening.load(told)
-    path = opening.database_path(found.store.url)
+    path = opening.database_path(found)
     if not path.is_file():
         options.fail([f"no database at {path}; antirelou run makes one"], options.AWAY)
     with opening.told_plainly():

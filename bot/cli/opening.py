@@ -26,7 +26,7 @@ from bot.policy import settings as policy
 from bot.store import database, schema, vault
 
 T = TypeVar("T")
-_SQLITE: Final = "sqlite:"
+UNKNOWN_STORE: Final = "store.url: only sqlite:FILE is known to this version; change it"
 DEFAULT_FILES: Final = ("config.toml", "config.example.toml")
 
 
@@ -65,12 +65,11 @@ def load(told: options.Told) -> config.Settings:
     return found
 
 
-def database_path(url: str) -> pathlib.Path:
+def database_path(found: config.Settings) -> pathlib.Path:
     """The database's file; ends for a kind of database that this version does not know."""
-    if not url.startswith(_SQLITE):
-        wrong = "store.url: only sqlite:FILE is known to this version; change it"
-        options.fail([wrong], options.FAULTY)
-    return pathlib.Path(url.removeprefix(_SQLITE).removeprefix("//"))
+    if found.store.file is None:
+        options.fail([UNKNOWN_STORE], options.FAULTY)
+    return found.store.file
 
 
 @contextlib.contextmanager
@@ -98,7 +97,7 @@ def write(told: options.Told, work: Work[T]) -> tuple[T, At]:
 
 def _open(told: options.Told, work: Work[T], *, write: bool) -> tuple[T, At]:
     found = load(told)
-    path = database_path(found.store.url)
+    path = database_path(found)
     if not path.is_file():
         wrong = f"no database at {path}; start antirelou run first, or name another --config"
         options.fail([wrong], options.AWAY)

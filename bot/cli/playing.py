@@ -41,6 +41,10 @@ Seed = Annotated[int, typer.Option("--seed", help="Another seed, another flood."
 Save = Annotated[
     File, typer.Option("--save", metavar="FILE", help="Keep the made-up flood as a recording.")
 ]
+OwnPast = Annotated[
+    bool, typer.Option("--own-past", help="Play what was written to this installation.")
+]
+Days = Annotated[int, typer.Option("--days", help="So many days of the own past.", min=1)]
 Against = Annotated[
     File, typer.Option("--against", metavar="FILE", help="Play it again with these settings.")
 ]
@@ -67,22 +71,28 @@ def simulate(
     language: Language = "fr",
     seed: Seed = 1,
     save: Save = None,
+    own_past: OwnPast = False,
+    days: Days = 7,
     against: Against = None,
     against_set: AgainstSet = None,
     config: options.ConfigFile = None,
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Play a recorded or a made-up flood; nothing is sent.
+    """Play a recorded or a made-up flood, or the own past; nothing is sent.
 
     The real program under a virtual clock, with a database in memory. Without --config: the
-    defaults, with no cap but those given by --set. Of a made-up flood the truth is known.
+    defaults, with no cap but those given by --set. Of a made-up flood the truth is known. The own
+    past is played with the installation's settings and caps.
     """
     from bot.cli import simulating  # noqa: PLC0415 (slow to import)
     from bot.simulate import made_floods  # noqa: PLC0415 (the same)
 
-    if (trace is None) == (scenario is None):
-        options.fail(["give a recording or --scenario, one of the two"], options.FAULTY)
+    if (trace is not None) + (scenario is not None) + own_past != 1:
+        wrong = "give a recording, --scenario or --own-past, one of the three"
+        options.fail([wrong], options.FAULTY)
+    if own_past and replies is not None:
+        options.fail(["--replies is for floods: of the own past no number is kept"], options.FAULTY)
     if save is not None and scenario is None:
         options.fail(["--save keeps a made-up flood; give --scenario"], options.FAULTY)
     flood = None
@@ -99,6 +109,7 @@ def simulate(
     order = simulating.Order(
         trace=trace,
         flood=flood,
+        days=days if own_past else None,
         save=save,
         replies=replies,
         chart=chart,

@@ -10,7 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 from bot import config, registry
-from bot.cli import options
+from bot.cli import bridging, options
 from bot.contract import address, bridge, clock, money
 from bot.policy import numbers
 
@@ -38,23 +38,13 @@ class ChannelPrices:
     countries: tuple[CountryPrice, ...]
 
 
-class _Nothing:
-    """A bridge's storage that forgets: making a bridge must not need a database."""
-
-    async def get(self, key: str) -> str | None:
-        return None
-
-    async def put(self, key: str, value: str | None) -> None:
-        return
-
-
 def make(settings: config.Settings) -> dict[str, bridge.Bridge]:
     """The configured bridges, not listening. Raises registry.RegistryError with all faults."""
     contexts = {
         name: bridge.Context(
             channel=name,
             clock=clock.SystemClock(),
-            storage=_Nothing(),
+            storage=bridging.storage(settings, name),
             currency=settings.core.budget.currency,
             public_url=settings.web.public_url,
         )

@@ -45,7 +45,7 @@ def run(*, config: options.ConfigFile = None, set_: options.Overrides = None) ->
     for warning in told.warnings:
         options.note(f"warning: {warning}")
     # Ends for a database that this version does not know.
-    opening.database_path(told.store.url)
+    opening.database_path(told)
     raise typer.Exit(_live(told, is_demo=False, speed=1.0))
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from rich import console, progress
 
-from bot import config
+from bot import build, config
 from bot import simulate as simulation
-from bot.cli import options
+from bot.cli import opening, options, pricing
+from bot.inbox import signals
 from bot.policy import settings as policy
 
 _CAPS: Final = ("cap_day", "cap_month")
@@ -23,13 +24,15 @@ _CAPS: Final = ("cap_day", "cap_month")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be played, and where its results go. One of `trace` and `flood` is None.
+    """What is to be played, and where its results go. Of `trace`, `flood` and `days` one is set.
 
-    `save`: where a made-up flood is written; `against`: settings of a second run of the same.
+    `days`: so many of the own past; `save`: where a made-up flood is written; `against`: settings
+    of a second run of the same.
     """
 
     trace: pathlib.Path | None = None
     flood: simulation.Flood | None = None
+    days: int | None = None
     save: pathlib.Path | None = None
     replies: pathlib.Path | None = None
     chart: pathlib.Path | None = None
@@ -42,11 +45,14 @@ def simulate(told: options.Told, order: Order) -> None:
         options.fail(
             [f"no scenario of ours; choose from {', '.join(simulation.KINDS)}"], options.FAULTY
         )
-    core = settings(told)
-    other = settings(order.against) if order.against is not None else None
     with tempfile.TemporaryDirectory(prefix="antirelou-") as folder:
         try:
-            report, second = _played(order, core, other, pathlib.Path(folder))
+            if order.days is not None:
+                report, second = _past(told, order, order.days)
+            else:
+                core = settings(told)
+                other = settings(order.against) if order.against is not None else None
+                report, second = _played(order, core, other, pathlib.Path(folder))
         except (simulation.TraceError, simulation.NoChartError, ValueError) as error:
             options.fail([str(error)])
         except OSError as error:
@@ -57,6 +63,28 @@ def simulate(told: options.Told, order: Order) -> None:
         return
     shown = report.table() if second is None else report.beside(second)
     console.Console(highlight=False).print(shown)
+
+
+def _past(
+    told: options.Told, order: Order, days: int
+) -> tuple[simulation.Report, simulation.Report | None]:
+    """The installation's own days, with its own settings and channels; caps bind as in life."""
+    found, at = opening.read(told, lambda tx, at: simulation.read_past(tx, at.now_ms, days))
+    hashed = signals.hasher(at.keys)
+
+    def play(with_these: config.Settings) -> simulation.Report:
+        channels = pricing.bridges(with_these)
+        core = build.core_of(with_these, channels)
+        with _bar() as moved:
+            report, left_out = simulation.play_past(found, core, channels, hashed, moved)
+        for why, n in left_out.items():
+            options.note(f"left out: {n} messages {why}")
+        return report
+
+    report = play(at.settings)
+    if order.chart is not None:
+        report.chart(order.chart)
+    return report, None if order.against is None else play(opening.load(order.against))
 
 
 def _played(

@@ -128,18 +128,19 @@ def _as_json(
 
 def check(
     *,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the providers.")] = False,
     config: options.ConfigFile = None,
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
     """Look for faults; say what a reply costs.
 
-    Every fault of the settings, the key file, the database, the port and the clock with its
-    mend. Starts and makes nothing.
+    Every fault of the settings, the key file, the database, the port, the clock and what the
+    providers say of our accounts, with its mend. Starts, makes and changes nothing.
     """
     from bot.cli import checking  # noqa: PLC0415 (slow to import)
 
-    checking.check(options.told(config, set_, json_))
+    checking.check(options.told(config, set_, json_), offline=offline)
 
 
 def migrate(

@@ -163,6 +163,10 @@ class Budget(Section):
     inbound_alarm_day: fields.Micros = fields.amount(
         _BUDGET.inbound_alarm_day_micros, "alarm when receiving costs more in a day"
     )
+    opinions_day: fields.Micros = fields.amount(
+        _BUDGET.opinions_day_micros,
+        "the most that look-ups of doubtful numbers may cost in a day, beside `cap_day`; 0: none",
+    )
 
 
 class FxRate(Section):
@@ -255,6 +259,27 @@ class Channel(Section):
     parts_per_day: int | None = fields.whole(None, "the most in a day", "parts", ge=0)
     recipients_per_month: int | None = fields.whole(
         None, "the most different people in a month (fair-use plans)", "people", ge=0
+    )
+    first_contacts_per_day: int = fields.whole(
+        policy.FIRST_CONTACTS,
+        'the most people of another network written to in a day (`reply.route = "cheapest"`)',
+        "people",
+        ge=0,
+    )
+    look_ups_per_day: int = fields.whole(
+        policy.LOOK_UPS,
+        "the most look-ups in a day whether people of another network are here",
+        "people",
+        ge=0,
+    )
+    sent_per_received: fields.Number | None = fields.setting(
+        None, "the most replies for each message received, both over 30 days", "number"
+    )
+    release_by_hand: bool | None = fields.setting(
+        None,
+        "hold every reply of this channel until a moderator releases it; left out: if its number "
+        "asks for it (a French 06 or 07 at a provider)",
+        "true or false",
     )
     cap_day: fields.Micros | None = fields.amount(None, "the most this channel may cost in a day")
 

@@ -102,9 +102,13 @@ def _channel(
             parts_per_hour=core.parts_per_hour,
             parts_per_day=core.parts_per_day,
             recipients_per_month=core.recipients_per_month,
+            first_contacts_per_day=core.first_contacts_per_day,
+            look_ups_per_day=core.look_ups_per_day,
+            sent_per_received=core.sent_per_received,
             cap_day_micros=core.cap_day,
             parts_per_second=core.parts_per_second,
         ),
+        release_by_hand=core.release_by_hand,
     )
 
 
@@ -198,6 +202,7 @@ def _budget(
         price_ceiling_micros=section.price_ceiling,
         unknown_after_s=section.unknown_after_s,
         inbound_alarm_day_micros=section.inbound_alarm_day,
+        opinions_day_micros=section.opinions_day,
         rates=MappingProxyType(rates),
         quotas=MappingProxyType({name: channel.quota for name, channel in channels.items()}),
     )

@@ -6,8 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from bot.policy import settings as policy
+
+_SQLITE: Final = "sqlite:"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,13 @@ class StoreSettings:
 
     url: str = dataclasses.field(default="sqlite:antirelou.db", repr=False)
     key_file: Path = Path("antirelou.key")
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file; None for a database that is no file."""
+        if not self.url.startswith(_SQLITE):
+            return None
+        return Path(self.url.removeprefix(_SQLITE).removeprefix("//"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,7 @@ class ChannelSettings:
     kind: str
     table: Mapping[str, object] = dataclasses.field(repr=False)
     quota: policy.Quota
+    release_by_hand: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

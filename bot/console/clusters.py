@@ -18,9 +18,10 @@ from bot.console import audit, holding, names
 from bot.console.results import Done, Words, said
 from bot.contract import money
 from bot.flood import rows
+from bot.janitor import opinions as asking
 from bot.policy import decision, reasons, settings
 from bot.policy.decision import Reason
-from bot.policy.flood import byhand, words
+from bot.policy.flood import byhand, opinions, words
 from bot.store import events, tables, vault
 
 # A flagged word belongs to a cluster if so much of it uses the word.
@@ -85,6 +86,7 @@ def listed(tx: sa.Connection, keys: vault.Vault, core: settings.Core) -> tuple[C
     """All clusters, the biggest first."""
     groups = tx.execute(_GROUPS).all()
     usual = _usual(tx, {group[2] for group in groups if group[7] < group[3]})
+    learned = asking.learned_of(tx)
     sums: dict[Key, _Sum] = {}
     for reason, topic, channel, n, first_ms, last_ms, micros, quoted in groups:
         one = sums.setdefault(_key(reason, topic), _Sum())
@@ -106,7 +108,7 @@ def listed(tx: sa.Connection, keys: vault.Vault, core: settings.Core) -> tuple[C
             expires_ms=decision.expires_ms(one.first_ms, core.reply),
             cost=None if one.unknown else money.Money(one.micros, core.budget.currency),
             estimated=one.estimated,
-            why=_why(key.reason, one),
+            why=_why(key, one, learned),
         )
         for key, one in sorted(sums.items(), key=lambda item: (-item[1].held, code(keys, item[0])))
     )
@@ -135,17 +137,28 @@ def _usual(tx: sa.Connection, channels: set[str]) -> dict[str, int]:
     return {channel: round(float(micros)) for channel, micros in tx.execute(query)}
 
 
-def _why(reason: str, one: _Sum) -> Words:
-    """One sentence; what people see of a cluster instead of its texts."""
+def _why(key: Key, one: _Sum, learned: Mapping[str, opinions.Learned]) -> Words:
+    """One sentence or two; what people see of a cluster instead of its texts."""
     en, fr = span(one.last_ms - one.first_ms)
-    if reason == Reason.NEW_TOPIC:
+    if key.reason == Reason.NEW_TOPIC:
+        found = opinions.together(learned, opinions.cluster(key.topic, 0))
+        more = _looked_up(found) if found.answers else ("", "")
         return said(
-            f"{one.held} people wrote about the same new thing within {en}; a moderator decides.",
+            f"{one.held} people wrote about the same new thing within {en}; a moderator decides."
+            + more[0],
             f"{one.held} personnes ont écrit sur le même sujet nouveau en {fr} ; "
-            "à vous de décider.",
+            "à vous de décider." + more[1],
         )
-    general = reasons.of(reason)
+    general = reasons.of(key.reason)
     return said(f"{one.held} held. {general.en}", f"{one.held} retenue(s). {general.fr}")
+
+
+def _looked_up(found: opinions.Learned) -> tuple[str, str]:
+    n, nobody = found.answers, found.nobody
+    return (
+        f" Of {n} numbers looked up, {nobody} are nobody's and were dropped.",
+        f" Sur {n} numéros vérifiés, {nobody} ne sont à personne et ont été écartés.",
+    )
 
 
 def span(ms: int) -> tuple[str, str]:

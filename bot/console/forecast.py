@@ -16,9 +16,9 @@ from bot import ledger
 from bot.console.results import Words, said
 from bot.contract import money
 from bot.flood import look, rows
-from bot.policy import periods, settings
+from bot.policy import overrides, periods, settings
 from bot.policy.flood import pacing
-from bot.store import tables
+from bot.store import events, tables
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
@@ -81,6 +81,7 @@ def forecast(tx: sa.Connection, budget: settings.Budget, now_ms: int) -> Forecas
     def major(micros: float) -> money.Money:
         return money.Money(round(micros), budget.currency)
 
+    budget = overrides.budget(budget, events.controls(tx))
     spent = _spent(tx, now_ms)
     limits = _limits(tx, budget, now_ms, spent[ledger.REPLIES])
     price = _reply_micros(tx)

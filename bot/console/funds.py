@@ -3,7 +3,7 @@
 The 2017 way: every message but calls was answered, with two parts. A part is priced at what a
 paid part cost on average lately; before the first one at EUR 0.08, which 2017 paid.
 The runway: what is left of the donations (`budget.donations_only`) or else of the month's cap,
-divided by what the last 24 hours cost, inbound included.
+divided by what the last 24 hours cost, inbound and look-ups included.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from bot import ledger
 from bot.console import audit
 from bot.console.results import Done, said
 from bot.contract import money
-from bot.policy import periods, settings
-from bot.store import tables
+from bot.policy import overrides, periods, settings
+from bot.store import events, tables
 
 PARTS_2017: Final = 2
 PART_2017_MICROS: Final = 80_000
@@ -48,17 +48,22 @@ class Day:
     day: str
     replies: money.Money
     inbound: money.Money
+    opinions: money.Money
     donations: money.Money
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """`balance`: donations less all that replies cost. Newest day first."""
+    """`balance`: donations less all that replies cost. Newest day first.
+
+    `opinions`: look-ups of doubtful numbers; like inbound outside the caps of replies.
+    """
 
     currency: str
     days: tuple[Day, ...]
     replies: money.Money
     inbound: money.Money
+    opinions: money.Money
     donated: money.Money
     balance: money.Money
 
@@ -78,6 +83,7 @@ def bill(tx: sa.Connection, budget: settings.Budget, now_ms: int, counted: dict[
     def major(micros: int) -> money.Money:
         return money.Money(micros, budget.currency)
 
+    budget = overrides.budget(budget, events.controls(tx))
     day = periods.day(now_ms, budget.timezone)
     used = dict(tx.execute(sa.select(_caps.c.scope, _caps.c.used)).all())
     messages = counted.get("messages", 0) - counted.get("silence:call", 0)
@@ -116,7 +122,7 @@ def view(tx: sa.Connection, budget: settings.Budget, days: int) -> Ledger:
         _postings.c.day, _postings.c.account
     )
     by_day: dict[str, dict[str, int]] = {}
-    totals = {ledger.REPLIES: 0, ledger.INBOUND: 0, ledger.DONATIONS: 0}
+    totals: dict[str, int] = {}
     for day, account, micros in tx.execute(query):
         by_day.setdefault(day, {})[account] = micros
         totals[account] = totals.get(account, 0) + micros
@@ -134,12 +140,14 @@ def view(tx: sa.Connection, budget: settings.Budget, days: int) -> Ledger:
                 day=day,
                 replies=of(sums, ledger.REPLIES),
                 inbound=of(sums, ledger.INBOUND),
+                opinions=of(sums, ledger.OPINIONS),
                 donations=given(sums),
             )
             for day, sums in sorted(by_day.items(), reverse=True)[:days]
         ),
         replies=of(totals, ledger.REPLIES),
         inbound=of(totals, ledger.INBOUND),
+        opinions=of(totals, ledger.OPINIONS),
         donated=given(totals),
         balance=balance(tx, budget),
     )
@@ -153,10 +161,11 @@ def balance(tx: sa.Connection, budget: settings.Budget) -> money.Money:
 def runway(tx: sa.Connection, budget: settings.Budget, now_ms: int) -> Runway:
     """How long the money lasts if it goes on as in the last 24 hours."""
     query = sa.select(sa.func.sum(_postings.c.amount_micros)).where(
-        _postings.c.account.in_((ledger.REPLIES, ledger.INBOUND)),
+        _postings.c.account.in_((ledger.REPLIES, ledger.INBOUND, ledger.OPINIONS)),
         _postings.c.at_ms > now_ms - _DAY_MS,
     )
     spent: int = tx.execute(query).scalar_one() or 0
+    budget = overrides.budget(budget, events.controls(tx))
     left: int | None = None
     if budget.donations_only:
         left = balance(tx, budget).micros

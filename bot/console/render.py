@@ -18,6 +18,7 @@ from bot.console.pool import Own
 from bot.console.results import Done
 from bot.console.status import Status
 from bot.console.story import Story
+from bot.contract import money
 from bot.policy import reasons
 
 Lines = Iterable[console.RenderableType]
@@ -243,16 +244,19 @@ def story(found: Story, times: Times) -> Lines:
             yield f"  {reply.flood.en}"
 
 
+def _four(*amounts: money.Money) -> tuple[str, ...]:
+    return tuple(amount.decimal() for amount in amounts)
+
+
 def ledger(found: Ledger) -> Lines:
     """The days and the sums."""
-    rows: list[tuple[str, ...]] = [
-        (day.day, day.replies.decimal(), day.inbound.decimal(), day.donations.decimal())
+    rows = [
+        (day.day, *_four(day.replies, day.inbound, day.opinions, day.donations))
         for day in found.days
     ]
-    rows.append(
-        ("all days", found.replies.decimal(), found.inbound.decimal(), found.donated.decimal())
-    )
-    yield grid(f"In {found.currency}", ("day", "replies", "inbound", "donations"), rows)
+    rows.append(("all days", *_four(found.replies, found.inbound, found.opinions, found.donated)))
+    heads = ("day", "replies", "inbound", "look-ups", "donations")
+    yield grid(f"In {found.currency}", heads, rows)
     yield f"Left of the donations: {found.balance}"
 
 

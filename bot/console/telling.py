@@ -12,7 +12,7 @@ from bot.console.results import Words, said
 from bot.flood import look, rows
 from bot.policy import periods, settings
 from bot.policy.decision import Reason
-from bot.policy.flood import snapshot
+from bot.policy.flood import opinions, snapshot
 from bot.policy.lifecycle import State
 from bot.store import tables
 
@@ -24,6 +24,18 @@ def of_reply(
     tx: sa.Connection, row: sa.RowMapping, budget: settings.Budget, now_ms: int
 ) -> Words | None:
     """Why the flood held it; None where the flood had no part in it."""
+    found = _held(tx, row, budget, now_ms)
+    if found is None or row["opinion"] != opinions.REAL:
+        return found
+    return said(
+        f"{found.en} A look-up says that somebody has this number.",
+        f"{found.fr} Une vérification dit que ce numéro est à quelqu'un.",
+    )
+
+
+def _held(
+    tx: sa.Connection, row: sa.RowMapping, budget: settings.Budget, now_ms: int
+) -> Words | None:
     if row["reason"] == Reason.PACE:
         return _pace(tx, row, budget)
     if row["reason"] == Reason.MODE:

@@ -68,7 +68,10 @@ class OwnAddress:
 
 
 class Storage(Protocol):
-    """A small durable key-value store of the bridge's own; values are text."""
+    """A small durable key-value store of the bridge's own; values are text.
+
+    Both raise intake.NotStoredError while the database is away.
+    """
 
     async def get(self, key: str) -> str | None:
         """The value, or None."""

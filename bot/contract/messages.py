@@ -127,8 +127,8 @@ class DeliveryReceipt:
     `delivery` None means "only the price became known". `price` is the true price of the whole
     message; a provider's negative sign is the bridge's to turn. `opt_out`: the network says this
     person does not want messages (Twilio 21610). `retry_at`: with a failed delivery, that one
-    later attempt is worth it (30003, 30008); the core grants it once a reply. `stop_channel`: the
-    account itself is in trouble (filtered, suspended): feed it nothing until a moderator resumes.
+    later attempt to `recipient` is worth it (30003, 30008); the core grants it once a person.
+    `stop_channel`: the account itself is in trouble (filtered, suspended): feed it nothing until a moderator resumes.
     """
 
     channel: str
@@ -141,6 +141,7 @@ class DeliveryReceipt:
     reason: str | None = None
     opt_out: bool = False
     retry_at: dt.datetime | None = None
+    recipient: address.Address | None = dataclasses.field(default=None, repr=False)
     stop_channel: bool = False
 
     def __post_init__(self) -> None:

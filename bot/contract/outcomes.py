@@ -33,7 +33,8 @@ class Rejected:
     """Certainly not sent and never will be by this route. `reason`: a short word, no address.
 
     `opt_out`: the network says he opted out. `fee`: what the refusal itself cost.
-    `stop_channel`: the account itself is refused (auth, suspended): stop feeding, alert.
+    `stop_channel`: the account itself is refused (auth, suspended): stop feeding, alert; the
+    reply waits until a moderator resumes the channel.
     """
 
     reason: str

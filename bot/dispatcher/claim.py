@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,14 +12,18 @@ import sqlalchemy as sa
 from bot import ledger, outbox
 from bot.contract import address, bridge, clock, messages
 from bot.dispatcher.moves import Moves, Pace
-from bot.policy import decision, delay, routing, settings, texts
+from bot.dispatcher.routes import Ask, Ready, Routes, scarce_use
+from bot.dispatcher.savings import Savings
+from bot.policy import decision, delay, overrides, settings
 from bot.policy.decision import Reason, Step
-from bot.policy.flood import byhand, pacing, snapshot, topics, words
+from bot.policy.flood import byhand, opinions, pacing, snapshot, topics, words
 from bot.policy.lifecycle import State
 from bot.store import events, vault
 
 LEASE_MS: Final = 180_000
 _LATER_MS: Final = 60_000
+# Longer than this nobody waits for a slow channel while another one has room.
+_PATIENCE_MS: Final = 600_000
 _DAY_MS: Final = 86_400_000
 FOREVER: Final = "forever"
 CHALLENGE: Final = "challenge"
@@ -35,7 +38,8 @@ class Plan:
     bridges: Mapping[str, bridge.Bridge]
     fed: Callable[[str], bool]
     pace: Pace
-    ask: Callable[[bridge.Bridge, address.Address, str], messages.Quote | None]
+    savings: Savings
+    ask: Ask
     flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM
 
 
@@ -44,6 +48,8 @@ class Claim:
     """One reply that is `sending` now, with all that recording its end needs.
 
     `torn`: it was handed over before and may be out, so it never goes back to `scheduled`.
+    `moved_from`: the channel and address he wrote to, if it goes out from another; `refused`:
+    channels that refused it for good.
     """
 
     id: int
@@ -55,6 +61,8 @@ class Claim:
     outbound: messages.OutboundReply
     reservation: ledger.Reservation
     attempts: int
+    moved_from: tuple[str, str] | None = None
+    refused: frozenset[str] = frozenset()
     torn: bool = False
 
 
@@ -64,17 +72,6 @@ class Claimed:
 
     moved: int
     sends: Sequence[Claim] = ()
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Ready:
-    """A reply that is to be sent, with its route."""
-
-    reply: outbox.DueReply
-    recipient: address.Address
-    text: str
-    offer: routing.Offer
-    request: ledger.Request
 
 
 def paused(controls: Mapping[str, str], channel: str | None, now_ms: int) -> bool:
@@ -98,16 +95,27 @@ def _until(value: str) -> int:
     return int(value) if value.isdecimal() else 1 << 62
 
 
+def under(plan: Plan, controls: Mapping[str, str]) -> Plan:
+    """The plan with what moderators changed of texts and caps."""
+    core = overrides.core(plan.core, controls)
+    return plan if core is plan.core else dataclasses.replace(plan, core=core)
+
+
 def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
     """Take up to `limit` due replies; those to be sent are `sending` when this commits."""
     controls = events.controls(tx)
     if paused(controls, None, now_ms):
         return Claimed(moved=0)
+    plan = under(plan, controls)
     due = outbox.load_due(tx, now_ms, limit)
     moves = Moves(now_ms)
     plan.pace.begin(now_ms)
     usable = {n for n in plan.bridges if plan.fed(n) and not paused(controls, n, now_ms)}
-    ready: list[_Ready] = []
+    routes = Routes.of(
+        tx, plan.core, plan.keys, plan.bridges, plan.ask, usable, plan.savings, now_ms
+    )
+    same = plan.core.reply.route == settings.ROUTE_SAME
+    ready: list[Ready] = []
     seen = byhand.seen(plan.flood(), controls, now_ms)
     for reply in due:
         facts = _facts(reply, plan.core, seen, now_ms)
@@ -116,15 +124,55 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
             moves.hold(reply, step.reason, topic=facts.topic)
         elif step.step is not Step.SEND:
             moves.add(reply, step)
-        elif reply.channel not in usable:
+        elif not usable or (same and reply.written_to[0] not in usable):
             moves.later(reply, now_ms + _LATER_MS)
         else:
-            _route(reply, plan, usable, now_ms, moves, ready)
-    ready = _free(ready, seen, moves)
-    ready = _in_turn(tx, ready, plan, moves, seen=seen, now_ms=now_ms)
-    sends = _reserve(tx, ready, plan, now_ms, moves)
+            _route(reply, routes, moves, ready)
+    sends = _by_their_ways(tx, ready, plan, seen, now_ms, moves)
     moves.write(tx)
     return Claimed(moved=len(due), sends=sends)
+
+
+def _by_their_ways(  # noqa: PLR0917 (the claim's own state, passed on)
+    tx: sa.Connection,
+    ready: list[Ready],
+    plan: Plan,
+    seen: snapshot.Snapshot,
+    now_ms: int,
+    moves: Moves,
+) -> list[Claim]:
+    """Reserve each by its first way; those without room there try their next, till none is left."""
+    claims: list[Claim] = []
+    counts: dict[str, int] = {}
+    # What a scarce quota saves most goes first; without a choice the order stays.
+    ready = sorted(ready, key=lambda one: -one.saving)
+    ways = {one.reply.id: one.ways for one in ready}
+    while ready:
+        go = _paced(ready, plan, moves, now_ms)
+        go = _free(go, seen, moves)
+        go = _in_turn(tx, go, plan, moves, seen=seen, now_ms=now_ms)
+        sent, ready = _reserve(tx, go, plan, now_ms, moves)
+        claims += sent
+        reserved = {claim.id for claim in sent}
+        for one in go:
+            if one.reply.id in reserved:
+                for name, n in scarce_use(one, ways[one.reply.id], plan.savings).items():
+                    counts[name] = counts.get(name, 0) + n
+    events.count(tx, now_ms, counts)
+    return claims
+
+
+def _paced(ready: list[Ready], plan: Plan, moves: Moves, now_ms: int) -> list[Ready]:
+    """Those that their channels' rates let go now; the others wait, or go another way."""
+    go: list[Ready] = []
+    for one in ready:
+        while wait_ms := plan.pace.wait_ms(one.offer.channel, one.offer.parts):
+            if wait_ms < _PATIENCE_MS or not one.otherwise():
+                moves.later(one.reply, now_ms + wait_ms)
+                break
+        else:
+            go.append(one)
+    return go
 
 
 def _facts(
@@ -146,11 +194,11 @@ def _facts(
     )
 
 
-def _free(ready: list[_Ready], seen: snapshot.Snapshot, moves: Moves) -> list[_Ready]:
+def _free(ready: list[Ready], seen: snapshot.Snapshot, moves: Moves) -> list[Ready]:
     """In the mode that spends nothing: what costs something waits for the mode's end."""
     if seen.mode is not snapshot.Mode.FREE_ONLY:
         return ready
-    go: list[_Ready] = []
+    go: list[Ready] = []
     for one in ready:
         if one.offer.micros and one.reply.automatic and not one.reply.approved:
             moves.hold(one.reply, Reason.MODE, quoted_micros=one.offer.micros)
@@ -167,13 +215,13 @@ def _topic(reply: outbox.DueReply, seen: snapshot.Snapshot) -> int | None:
 
 def _in_turn(
     tx: sa.Connection,
-    ready: list[_Ready],
+    ready: list[Ready],
     plan: Plan,
     moves: Moves,
     *,
     seen: snapshot.Snapshot,
     now_ms: int,
-) -> list[_Ready]:
+) -> list[Ready]:
     """Those whose turn it is by the day's pacing, the most credible first; the others are held.
 
     Without a day's cap, and for what costs nothing, it is everybody's turn.
@@ -184,8 +232,11 @@ def _in_turn(
         return ready
     used = ledger.used(tx, f"day:{ledger.period(budget, now_ms)[:10]}")
     local = dt.datetime.fromtimestamp(now_ms / 1000, budget.timezone)
-    go: list[_Ready] = []
-    doubt = {one.reply.id: seen.in_surge(one.reply.first_ms) for one in ready}
+    go: list[Ready] = []
+    doubt = {
+        one.reply.id: seen.in_surge(one.reply.first_ms) and one.reply.opinion != opinions.REAL
+        for one in ready
+    }
     for one in sorted(ready, key=lambda o: (doubt[o.reply.id], o.reply.first_ms, o.reply.id)):
         allowed = pacing.allowance(
             cap_micros=cap,
@@ -204,105 +255,40 @@ def _in_turn(
     return go
 
 
-def _route(  # noqa: PLR0917 (the claim's own state, passed on)
-    reply: outbox.DueReply,
-    plan: Plan,
-    usable: AbstractSet[str],
-    now_ms: int,
-    moves: Moves,
-    ready: list[_Ready],
-) -> None:
+def _route(reply: outbox.DueReply, routes: Routes, moves: Moves, ready: list[Ready]) -> None:
     try:
-        value = plan.keys.open(reply.address_enc, outbox.place(reply.id))
-        text = wording(reply.id, reply.text_enc, reply.language, reply.own_address, plan)
+        value = routes.keys.open(reply.address_enc, outbox.place(reply.id))
+        recipient = address.Address(reply.network, value)
+        ways, dear = routes.find(reply, recipient)
     except vault.SealedError:
         # One row that does not open must not stop all others; a moderator sees it.
         moves.hold(reply, Reason.SEALED)
         return
-    recipient = address.Address(reply.network, value)
-    offers, told = _offers(reply, recipient, text, plan, usable)
-    budget, rules = plan.core.budget, plan.core.reply
-    offer = routing.choose(
-        offers, written_to=reply.channel, rules=rules, ceiling_micros=budget.price_ceiling_micros
-    )
-    if offer is None:
-        reason = Reason.TOO_DEAR if offers else Reason.NO_ROUTE
+    if not ways:
+        reason = Reason.TOO_DEAR if dear else Reason.NO_ROUTE
         moves.add(reply, decision.Due(step=Step.CANCEL, reason=reason))
         return
-    wait_ms = plan.pace.wait_ms(offer.channel, offer.parts)
-    if wait_ms:
-        moves.later(reply, now_ms + wait_ms)
-        return
-    request = ledger.Request(
-        reply_id=reply.id,
-        channel=offer.channel,
-        country=reply.country,
-        amount=told[offer.channel],
-        parts=offer.parts,
-    )
-    ready.append(_Ready(reply=reply, recipient=recipient, text=text, offer=offer, request=request))
-
-
-def wording(
-    reply_id: int, text_enc: bytes | None, language: str, own_address: str, plan: Plan
-) -> str:
-    """A hand-written text, else the operator's, else the default of its language."""
-    if text_enc is not None:
-        return plan.keys.open(text_enc, outbox.place(reply_id))
-    rules = plan.core.reply
-    if rules.route != settings.ROUTE_SAME:
-        return texts.with_address(language, own_address, rules.tone)
-    own = rules.texts.get(language)
-    return own if own is not None else texts.text(language, rules.tone)
-
-
-def _offers(
-    reply: outbox.DueReply,
-    recipient: address.Address,
-    text: str,
-    plan: Plan,
-    usable: AbstractSet[str],
-) -> tuple[list[routing.Offer], dict[str, ledger.Amount]]:
-    offers: list[routing.Offer] = []
-    told: dict[str, ledger.Amount] = {}
-    same = plan.core.reply.route == settings.ROUTE_SAME
-    for name in (reply.channel,) if same else plan.bridges:
-        way = plan.bridges.get(name)
-        if way is None or name not in usable:
-            continue
-        quote = plan.ask(way, recipient, text)
-        # An unknown currency fails closed: no rate, no offer.
-        amount = ledger.convert(plan.core.budget, quote.price) if quote is not None else None
-        if quote is None or amount is None:
-            continue
-        own = reply.own_address if name == reply.channel else _own(way)
-        if own is not None:
-            told[name] = amount
-            offers.append(
-                routing.Offer(
-                    channel=name, own_address=own, micros=amount.micros, parts=quote.parts
-                )
-            )
-    return offers, told
-
-
-def _own(way: bridge.Bridge) -> str | None:
-    return next((a.address.value for a in way.addresses if a.state is bridge.State.OFFERED), None)
+    ready.append(Ready(reply=reply, recipient=recipient, ways=ways))
 
 
 def _reserve(
-    tx: sa.Connection, ready: list[_Ready], plan: Plan, now_ms: int, moves: Moves
-) -> list[Claim]:
+    tx: sa.Connection, ready: list[Ready], plan: Plan, now_ms: int, moves: Moves
+) -> tuple[list[Claim], list[Ready]]:
+    """What is `sending` when this commits, and what turns to its next way."""
     if not ready:
-        return []
+        return [], []
     core = plan.core
     answers = ledger.reserve(tx, [one.request for one in ready], core.budget, now_ms)
     period = ledger.period(core.budget, now_ms)
     until_ms = now_ms + core.reply.window_days * _DAY_MS
-    claims, rows, windows = [], [], []
+    claims, rows, windows, others = [], [], [], []
     for one, refusal in zip(ready, answers, strict=True):
         if refusal is not None:
-            moves.hold(one.reply, refusal, quoted_micros=one.offer.micros)
+            quoted = one.offer.micros
+            if one.otherwise():
+                others.append(one)
+            else:
+                moves.hold(one.reply, refusal, quoted_micros=quoted)
             continue
         reply = one.reply
         window_ms = until_ms if reply.automatic else reply.window_ms
@@ -312,10 +298,11 @@ def _reserve(
         claims.append(_claim(one, plan, period, window_ms))
     outbox.move(tx, State.SCHEDULED, State.SENDING, rows)
     outbox.take_windows(tx, windows)
-    return claims
+    return claims, others
 
 
-def _sending(one: _Ready, period: str, window_ms: int, now_ms: int) -> dict[str, Any]:
+def _sending(one: Ready, period: str, window_ms: int, now_ms: int) -> dict[str, Any]:
+    moved = one.moved_from
     return {
         "id": one.reply.id,
         "channel": one.offer.channel,
@@ -327,10 +314,15 @@ def _sending(one: _Ready, period: str, window_ms: int, now_ms: int) -> dict[str,
         "parts": one.offer.parts,
         "reserved_micros": one.offer.micros,
         "period": period,
+        # A later attempt is billed by itself.
+        "price_micros": None,
+        "provider_id": None,
+        "written_channel": moved[0] if moved else None,
+        "written_address": moved[1] if moved else None,
     }
 
 
-def _claim(one: _Ready, plan: Plan, period: str, window_ms: int) -> Claim:
+def _claim(one: Ready, plan: Plan, period: str, window_ms: int) -> Claim:
     reply = one.reply
     network = plan.bridges[one.offer.channel].network
     return Claim(
@@ -355,6 +347,9 @@ def _claim(one: _Ready, plan: Plan, period: str, window_ms: int) -> Claim:
             micros=one.offer.micros,
             parts=one.offer.parts,
             period=period,
+            crossed=one.crossed,
         ),
+        moved_from=one.moved_from,
+        refused=reply.refused,
         attempts=reply.attempts + 1,
     )

@@ -18,7 +18,7 @@ import structlog
 from bot import outbox
 from bot.contract import address, bridge, clock, messages, outcomes
 from bot.dispatcher import claim as claiming
-from bot.dispatcher import jumps, moves, torn
+from bot.dispatcher import jumps, moves, savings, torn
 from bot.dispatcher import record as recording
 from bot.policy import settings
 from bot.policy.flood import snapshot
@@ -61,17 +61,13 @@ class Dispatcher:
             fed=fed,
             flood=flood,
             pace=moves.Pace(core.budget.quotas),
+            savings=savings.Savings(core.budget),
             ask=_ask,
         )
         self._core = core
         self._jumps = jumps.Jumps(moment)
-        self._woken = asyncio.Event()
         self._beat: Callable[[], None] = lambda: None
         self._rounds: set[asyncio.Task[None]] = set()
-
-    def wake(self) -> None:
-        """Look again at once."""
-        self._woken.set()
 
     async def step(self) -> int:
         """One whole round: everything due now, up to a batch; how many replies it moved."""
@@ -196,12 +192,10 @@ class Dispatcher:
             sending.add_done_callback(self._rounds.discard)
 
     async def _rest(self, stop: asyncio.Event) -> None:
-        """A quarter of a second, less if woken or stopped."""
-        self._woken.clear()
-        waits = [asyncio.create_task(e.wait()) for e in (stop, self._woken)]
-        await asyncio.wait(waits, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
-        for task in waits:
-            task.cancel()
+        """A quarter of a second, less if stopped."""
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopped}, timeout=_POLL_S)
+        stopped.cancel()
 
 
 def _ask(way: bridge.Bridge, recipient: address.Address, text: str) -> messages.Quote | None:

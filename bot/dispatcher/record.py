@@ -24,6 +24,12 @@ _OPT_OUT = (
 
 _TOKEN_CHARACTERS: Final = 1_024
 
+_REFUSED = (
+    sa.update(tables.replies)
+    .where(tables.replies.c.id == sa.bindparam("of"))
+    .values(refused_by=sa.bindparam("by"))
+)
+
 _LEASE = (
     sa.update(tables.replies)
     .where(tables.replies.c.id == sa.bindparam("of"))
@@ -52,12 +58,15 @@ def record(
         for c, o in results
         if isinstance(o, outcomes.Rejected) and c.torn
     ]
-    rejected = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected) and not c.torn]
+    refused = [(c, o) for c, o in results if isinstance(o, outcomes.Rejected) and not c.torn]
+    rejected = [(c, o) for c, o in refused if not _goes_on(c, o)]
     unknown = [(c, o) for c, o in results if isinstance(o, outcomes.Unknown)] + unsure
     not_now = [(c, o) for c, o in results if isinstance(o, outcomes.NotNow)]
     back = [c for c, o in results if o is None]
     _accepted(tx, State.SENDING, accepted, core, now_ms)
     _rejected(tx, State.SENDING, rejected, core, now_ms)
+    _stopped(tx, [c for c, o in refused if o.stop_channel], now_ms)
+    _elsewhere(tx, [(c, o) for c, o in refused if _goes_on(c, o)], core, now_ms)
     _not_now(tx, [(c, o) for c, o in not_now if not c.torn], core, now_ms)
     held_back = [(c, c.due_ms, decision.Reason.PAUSED) for c in back if not c.torn]
     _put_back(tx, held_back, core, now_ms)
@@ -67,7 +76,7 @@ def record(
     events.count(
         tx,
         now_ms,
-        {"sent": len(accepted), "rejected": len(rejected), "unknown": len(unknown)},
+        {"sent": len(accepted), "rejected": len(refused), "unknown": len(unknown)},
     )
 
 
@@ -82,6 +91,7 @@ def _late(tx: sa.Connection, results: Sequence[Result], core: settings.Core, now
     ]
     _accepted(tx, State.UNKNOWN, accepted, core, now_ms)
     _rejected(tx, State.UNKNOWN, [*rejected, *unsent], core, now_ms)
+    _stopped(tx, [c for c, o in rejected if o.stop_channel], now_ms)
 
 
 def _accepted(
@@ -145,9 +155,40 @@ def _rejected(
     if left:
         tx.execute(_OPT_OUT, left)
         events.append(tx, now_ms, "opt_outs", {"n": len(left)})
-    for channel in sorted({c.channel for c, o in results if o.stop_channel}):
+
+
+def _stopped(tx: sa.Connection, claims: Sequence[Claim], now_ms: int) -> None:
+    for channel in sorted({c.channel for c in claims}):
         events.control(tx, now_ms, f"stopped:{channel}", FOREVER)
         events.append(tx, now_ms, "channel_stopped", {"channel": channel})
+
+
+def _goes_on(claim: Claim, outcome: outcomes.Rejected) -> bool:
+    """Whether a refusal ends only this way, and not the reply.
+
+    An account that is in trouble says nothing of him. Neither does a channel that he did not
+    write to: there is at least the one he wrote to. Both are certain that nothing went out.
+    """
+    if outcome.opt_out or outcome.fee is not None:
+        return False
+    return outcome.stop_channel or claim.moved_from is not None
+
+
+def _elsewhere(
+    tx: sa.Connection,
+    results: Sequence[tuple[Claim, outcomes.Rejected]],
+    core: settings.Core,
+    now_ms: int,
+) -> None:
+    """Back in the queue, never again by a way that refused him for good."""
+    _put_back(tx, [(c, now_ms, o.reason) for c, o in results], core, now_ms)
+    rows = [
+        {"of": c.id, "by": " ".join(sorted({*c.refused, c.channel}))}
+        for c, o in results
+        if not o.stop_channel
+    ]
+    if rows:
+        tx.execute(_REFUSED, rows)
 
 
 def _not_now(

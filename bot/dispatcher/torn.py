@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import address, clock, messages
-from bot.dispatcher import claim
+from bot.dispatcher import claim, routes
 from bot.policy import decision
 from bot.policy.lifecycle import State
 from bot.store import events, tables, vault
@@ -38,6 +38,7 @@ _AGAIN = (
 def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> list[claim.Claim]:
     """Claims of torn sends, their leases renewed; another worker's are left alone."""
     controls = events.controls(tx)
+    plan = claim.under(plan, controls)
     claims = []
     for row in tx.execute(_TORN, {"now_ms": now_ms, "limit": limit}).mappings():
         way = plan.bridges.get(row["channel"])
@@ -68,7 +69,14 @@ def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> lis
 def _claim(row: dict[str, Any], plan: claim.Plan) -> claim.Claim:
     network = plan.bridges[row["channel"]].network
     value = plan.keys.open(row["address_enc"], outbox.place(row["id"]))
-    text = claim.wording(row["id"], row["text_enc"], row["language"], row["own_address"], plan)
+    text = routes.wording(
+        row["id"],
+        row["text_enc"],
+        row["language"],
+        row["written_address"],
+        plan.core.reply,
+        plan.keys,
+    )
     return claim.Claim(
         id=row["id"],
         person_id=row["person_id"],
@@ -91,6 +99,7 @@ def _claim(row: dict[str, Any], plan: claim.Plan) -> claim.Claim:
             micros=row["reserved_micros"] or 0,
             parts=row["parts"] or 1,
             period=row["period"],
+            crossed=row["network"] != network,
         ),
         attempts=row["attempts"] + 1,
         torn=True,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from bot import ledger, outbox
 from bot.contract import clock
 from bot.flood import memory, orders, rows
-from bot.policy import decision, periods, settings
-from bot.policy.flood import breaker, byhand, pacing, snapshot, topics
+from bot.policy import decision, overrides, periods, settings
+from bot.policy.flood import breaker, byhand, opinions, pacing, snapshot, topics
 from bot.policy.lifecycle import State
 from bot.store import database, events
 
@@ -167,7 +167,7 @@ class Flood:
         now_ms: int,
     ) -> breaker.Sight:
         last = [b for s, b in recent.items() if s > now_ms - _HOUR_MS - snapshot.BUCKET_MS]
-        cap = self._core.budget.cap_day_micros
+        cap = overrides.budget(self._core.budget, events.controls(tx)).cap_day_micros
         used = ledger.used(tx, self._day_scope(now_ms)) if cap else 0
         return breaker.Sight(
             now_ms=now_ms,
@@ -184,7 +184,7 @@ class Flood:
         if known.setting.mode in byhand.HOLDING:
             return 0
         most = 0 if known.setting.mode is snapshot.Mode.FREE_ONLY else ledger.NO_LIMIT
-        cap = self._core.budget.cap_day_micros
+        cap = overrides.budget(self._core.budget, events.controls(tx)).cap_day_micros
         local = self._local(now_ms)
         waiting = rows.waiting(tx, now_ms - _ON_TIME_MS, _RELEASE, most)
         if len(waiting) < _RELEASE:
@@ -198,7 +198,8 @@ class Flood:
         chosen = []
         for keep, doubtful in ((pacing.CREDIBLE, False), (pacing.DOUBTFUL, True)):
             for row in waiting:
-                if (snapshot.bucket_ms(row["first_ms"]) in doubted) is not doubtful:
+                crowd = snapshot.bucket_ms(row["first_ms"]) in doubted
+                if (crowd and row["opinion"] != opinions.REAL) is not doubtful:
                     continue
                 price = row["quoted_micros"] or 0
                 left = (

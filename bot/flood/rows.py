@@ -9,11 +9,8 @@ import sqlalchemy as sa
 
 from bot.flood import memory
 from bot.policy.decision import Reason
+from bot.policy.flood import words
 from bot.store import prepared, statements, tables
-
-# Words are positive; these two count senders.
-SENDERS: Final = 0
-TOPICAL: Final = -1
 
 _f, _s, _r = tables.flood, tables.storage, tables.replies
 # In a quarter with so many new senders a word that one of them used says nothing, and there may
@@ -22,7 +19,7 @@ _CROWD: Final = 5_000
 _SENDERS_OF = prepared.Prepared(
     sa.select(_f.c.bucket_ms, _f.c.n)
     .where(_f.c.bucket_ms >= sa.bindparam("since"))
-    .where(_f.c.word == SENDERS)
+    .where(_f.c.word == words.SENDERS)
 )
 _COUNTS_OF = prepared.Prepared(
     sa.select(_f.c.word, _f.c.n)
@@ -37,14 +34,14 @@ _KEEP = statements.upsert(_s).on_conflict_do_update(
 )
 _HELD = sa.literal_column("replies.state") == sa.literal_column("'held'")
 _WAITING = prepared.Prepared(
-    sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros, _r.c.reason)
+    sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros, _r.c.reason, _r.c.opinion)
     .where(_HELD, sa.or_(_r.c.reason == Reason.PACE.value, _r.c.reason == Reason.MODE.value))
     .where(_r.c.due_ms >= sa.bindparam("since"))
     .where(sa.func.coalesce(_r.c.quoted_micros, 0) <= sa.bindparam("most"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
 )
-_WAITING_NAMES: Final = ("id", "first_ms", "quoted_micros", "reason")
+_WAITING_NAMES: Final = ("id", "first_ms", "quoted_micros", "reason", "opinion")
 
 
 def buckets(tx: sa.Connection, since_ms: int) -> dict[int, memory.Bucket]:
@@ -53,8 +50,8 @@ def buckets(tx: sa.Connection, since_ms: int) -> dict[int, memory.Bucket]:
     for start_ms, senders in _SENDERS_OF.rows(tx, {"since": since_ms}):
         least = 2 if senders > _CROWD else 1
         counts: dict[int, int] = dict(_COUNTS_OF.rows(tx, {"start": start_ms, "least": least}))
-        counts.pop(SENDERS, None)
-        topical = counts.pop(TOPICAL, 0)
+        counts.pop(words.SENDERS, None)
+        topical = counts.pop(words.TOPICAL, 0)
         out[start_ms] = memory.Bucket(senders, topical, counts)
     return out
 

@@ -13,6 +13,7 @@ from bot.contract import address, messages
 from bot.inbox import signals, state
 from bot.policy import decision, delay, language, lifecycle, machine, numbers, optout, texts
 from bot.policy.decision import Verdict
+from bot.store import ratios
 
 _DAY_MS: Final = 86_400_000
 _NO_NUMBER: Final = numbers.NumberFacts(
@@ -87,6 +88,7 @@ def facts(
             blocked_until_ms=person.blocked_until_ms,
             pending=person.waiting is not None,
             draw=context.keys.draw("delay", item.fresh[0].hex()),
+            release=message.channel in context.core.reply.release_channels,
         ),
         number,
     )
@@ -239,6 +241,10 @@ def _record(  # noqa: PLR0917 (the fold's own state, passed on)
     name = f"{decided.verdict}:{decided.reason}"
     written.counts[name] = written.counts.get(name, 0) + 1
     written.counts["messages"] = written.counts.get("messages", 0) + 1
+    quota = context.core.budget.quotas.get(message.channel)
+    if quota is not None and quota.sent_per_received is not None:
+        name = ratios.received(message.channel)
+        written.counts[name] = written.counts.get(name, 0) + 1
     if message.cost is not None:
         key = (message.channel, message.cost.currency)
         written.costs[key] = written.costs.get(key, 0) + message.cost.micros

@@ -1,8 +1,9 @@
 """Periodic chores: what nobody asks for and everybody relies on.
 
-`stuck` ends leases and dates, `unsure` settles unknown sends, `retention` forgets, `sealed`
-follows a key rotation, `sweep` fetches what came in while we were away, `rounds` runs them all
-and remembers when each ran. Must not send, and never holds the writer for long.
+`stuck` ends leases and dates, `unsure` settles unknown sends, `opinions` asks whether doubtful
+numbers are real, `retention` forgets, `sealed` follows a key rotation, `sweep` fetches what came
+in while we were away, `rounds` runs them all and remembers when each ran. Must not send, and
+never holds the writer for long.
 """
 
 from bot.janitor.rounds import Janitor, tidy

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 import structlog
 
 from bot.contract import bridge, clock, intake
-from bot.janitor import retention, sealed, stuck, sweep, unsure
+from bot.janitor import look_ups, opinions, retention, sealed, stuck, sweep, unsure
 from bot.policy import settings
+from bot.policy.flood import snapshot
 from bot.store import database, vault
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Janitor:
         door: intake.Intake,
         settle: Callable[[], Awaitable[int]],
         moment: clock.Clock,
+        flood: Callable[[], snapshot.Snapshot] = lambda: snapshot.CALM,
     ) -> None:
         """`door` takes what sweeps and questions bring; `settle` tries early receipts again."""
         self._clock = moment
@@ -72,6 +74,8 @@ class Janitor:
         self._started_ms = clock.to_ms(moment.now())
         asking = unsure.Asking(keys, bridges, door.receipts)
         sweeps = sweep.Sweeps(bridges, door)
+        looking = look_ups.LookUps(core=core, keys=keys, bridges=bridges, flood=flood)
+        doubting = opinions.Opinions(core=core, keys=keys, bridges=bridges, flood=flood)
 
         def idempotent(channel: str) -> bool:
             way = bridges.get(channel)
@@ -92,6 +96,12 @@ class Janitor:
             Chore(name="early_receipts", every_s=5, step=settled),
             Chore(name="tidy", every_s=15, step=functools.partial(tidy, store, core, idempotent)),
             Chore(name="ask", every_s=30, step=functools.partial(asking.step, store)),
+            Chore(
+                name="opinions",
+                every_s=60,
+                step=functools.partial(doubting.step, store),
+            ),
+            Chore(name="look_ups", every_s=60, step=functools.partial(looking.step, store)),
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
             Chore(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import money
-from bot.policy import decision, settings
+from bot.policy import decision, overrides, settings
 from bot.policy.decision import Reason
 from bot.policy.lifecycle import State
 from bot.store import events, tables
@@ -139,8 +139,9 @@ def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, in
     rows = _for_room_now(tx)
     if not rows:
         return {"released": 0}
-    wanted = [_guess(row, core.budget) for row in rows]
-    answers = ledger.fits(tx, wanted, core.budget, now_ms)
+    budget = overrides.budget(core.budget, events.controls(tx))
+    wanted = [_guess(row, budget) for row in rows]
+    answers = ledger.fits(tx, wanted, budget, now_ms)
     moved = [
         {"id": one.reply_id, "due_ms": now_ms, "reason": Reason.FIRST_CONTACT}
         for one, refusal in zip(wanted, answers, strict=True)

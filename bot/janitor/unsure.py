@@ -109,7 +109,7 @@ class Asking:
         sent = bridge.SentReply(
             reply_id=outbox.key(self._keys, row["id"]),
             provider_id=row["provider_id"],
-            recipient=self._recipient(row, way.network),
+            recipient=self._recipient(row),
             sent_at=clock.from_ms(row["started_ms"]),
         )
         question = asyncio.wait_for(way.fetch_status(sent), ASK_LIMIT_S)
@@ -122,11 +122,11 @@ class Asking:
             _log.warning("ask_failed", channel=row["channel"], error=error)
         return None
 
-    def _recipient(self, row: Mapping[str, Any], network: str) -> address.Address | None:
+    def _recipient(self, row: Mapping[str, Any]) -> address.Address | None:
         if row["address_enc"] is None:
             return None
         try:
             value = self._keys.open(row["address_enc"], outbox.place(row["id"]))
         except vault.SealedError:
             return None
-        return address.Address(network, value)
+        return address.Address(row["network"], value)

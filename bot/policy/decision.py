@@ -49,6 +49,10 @@ class Reason(enum.StrEnum):
     EXPIRED = "expired"
     BY_HAND = "by_hand"
     PAUSED = "paused"
+    PRIORITY = "priority"
+    PROOF = "proof"
+    RETRY = "retry"
+    NOBODY = "nobody"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,9 @@ class Facts:
     """All that is known of one message when it arrives.
 
     `ineligible`: why its number may not be answered, None if it may. `machine`: whether a
-    program wrote it. `pending`: a reply to this person waits. `draw`: in [0, 1).
+    program wrote it. `pending`: a reply to this person waits. `draw`: in [0, 1). `release`: a
+    moderator releases the replies of this channel. `lane`: somebody should read it first
+    (`bot.policy.distress`). `proof`: it is a word that we asked for (`bot.policy.proof`).
     """
 
     at_ms: int
@@ -69,6 +75,9 @@ class Facts:
     blocked_until_ms: int
     pending: bool
     draw: float
+    release: bool = False
+    lane: str | None = None
+    proof: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +97,18 @@ def decide(facts: Facts, rules: settings.Reply) -> Decision:
     if silent is not None:
         return Decision(verdict=Verdict.SILENCE, reason=silent)
     due_ms = delay.first(facts.at_ms, rules, facts.draw)
-    if rules.release_by_hand:
+    if facts.lane is not None:
+        return Decision(verdict=Verdict.HOLD, reason=Reason.PRIORITY, due_ms=due_ms)
+    if rules.release_by_hand or facts.release:
         return Decision(verdict=Verdict.HOLD, reason=Reason.RELEASE, due_ms=due_ms)
     return Decision(verdict=Verdict.REPLY, reason=Reason.FIRST_CONTACT, due_ms=due_ms)
 
 
 def _silent(facts: Facts) -> str | None:
     """The first reason to stay silent, None if there is none."""
-    if facts.wish is messages.Wish.START:
-        return Reason.START
     for reason, holds in (
+        (Reason.START, facts.wish is messages.Wish.START),
+        (Reason.PROOF, facts.proof),
         (Reason.BLOCKED, facts.blocked),
         (Reason.OPTED_OUT, facts.opted_out),
         (Reason.CALL, facts.kind is messages.Kind.CALL),

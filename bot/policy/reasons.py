@@ -111,9 +111,25 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "A moderator decided this.",
             "Une modératrice ou un modérateur en a décidé ainsi.",
         ),
+        _R.PRIORITY: (
+            "Somebody should read this before anything goes out.",
+            "Quelqu'un devrait lire ceci avant tout envoi.",
+        ),
+        _R.PROOF: (
+            "They sent the word that they were asked for; nothing is sent for that.",
+            "Cette personne a envoyé le mot demandé ; rien n'est envoyé pour cela.",
+        ),
         _R.PAUSED: (
             "Sending is paused; it waits.",
             "Les envois sont en pause ; elle attend.",
+        ),
+        _R.RETRY: (
+            "His phone could not be reached; one later attempt is worth it.",
+            "Son téléphone était injoignable ; un seul nouvel essai en vaut la peine.",
+        ),
+        _R.NOBODY: (
+            "It came with a crowd, and a look-up says that nobody has this number.",
+            "Venue avec une foule ; une vérification dit que ce numéro n'est à personne.",
         ),
         _I.SHORT_CODE: (
             "The sender is a short code, a machine; it is never answered.",

@@ -9,7 +9,7 @@ from bot.policy import settings
 NO_LIMIT: Final = 1 << 62
 DONATIONS: Final = "donations"
 # Caps that the operator may set and take away; the others are kept from the first reply on.
-_OPTIONAL: Final = ("country:", "channel:", "parts:", "recipients:")
+_OPTIONAL: Final = ("country:", "channel:", "parts:", "recipients:", "first:", "sent:")
 
 Scope = tuple[str, int, int, str]
 """Name, amount, limit, reason of a refusal."""
@@ -20,6 +20,11 @@ def optional(name: str) -> bool:
     return name.startswith(_OPTIONAL)
 
 
+def sent(channel: str, day: str) -> str:
+    """The scope that counts a channel's replies of a day, while `sent_per_received` is set."""
+    return f"sent:{channel}:{day}"
+
+
 def of(
     budget: settings.Budget,
     *,
@@ -28,8 +33,14 @@ def of(
     micros: int,
     parts: int,
     hour: str,
+    crossed: bool = False,
+    ratio_room: int = NO_LIMIT,
 ) -> list[Scope]:
-    """The scopes of one reply whose send starts in `hour` (periods.hour)."""
+    """The scopes of one reply whose send starts in `hour` (periods.hour).
+
+    `crossed`: it goes to somebody of another network than the channel's. `ratio_room`: how many
+    replies `sent_per_received` leaves for this day.
+    """
     day, month = hour[:10], hour[:7]
     cap_day, cap_month = budget.cap_day_micros, budget.cap_month_micros
     out: list[Scope] = []
@@ -46,6 +57,10 @@ def of(
         if quota and quota.cap_day_micros is not None:
             out.append((f"channel:{channel}:{day}", micros, quota.cap_day_micros, "money"))
     if quota:
+        if crossed:
+            out.append((f"first:{channel}:{day}", 1, quota.first_contacts_per_day, "quota"))
+        if quota.sent_per_received is not None:
+            out.append((sent(channel, day), 1, ratio_room, "quota"))
         for scope, amount, limit in (
             (f"parts:{channel}:{hour}", parts, quota.parts_per_hour),
             (f"parts:{channel}:{day}", parts, quota.parts_per_day),

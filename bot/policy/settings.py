@@ -14,11 +14,18 @@ from bot.contract import money
 
 ROUTE_SAME: Final = "same"
 ROUTE_CHEAPEST: Final = "cheapest"
+# Networks ask for captchas after a few strangers; so few even where nothing is set.
+FIRST_CONTACTS: Final = 5
+LOOK_UPS: Final = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`[reply]`: what he gets and when. `texts` holds the operator's own wording by language."""
+    """`[reply]`: what he gets and when. `texts` holds the operator's own wording by language.
+
+    `release_channels`: those whose replies wait for a moderator, as the operator or the channel's
+    own number asks.
+    """
 
     window_days: int = 30
     delay_min_s: int = 3600
@@ -33,6 +40,7 @@ class Reply:
     tone: str = "neutral"
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     release_by_hand: bool = False
+    release_channels: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +58,18 @@ class Who:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """Limits of one channel, None for none; they are reservations like money."""
+    """Limits of one channel, None for none; they are reservations like money.
+
+    `first_contacts_per_day`: replies to people of another network (route `cheapest`).
+    `sent_per_received`: replies for each message received, both over 30 days.
+    """
 
     parts_per_hour: int | None = None
     parts_per_day: int | None = None
     recipients_per_month: int | None = None
+    first_contacts_per_day: int = FIRST_CONTACTS
+    look_ups_per_day: int = LOOK_UPS
+    sent_per_received: float | None = None
     cap_day_micros: int | None = None
     parts_per_second: float | None = None
 
@@ -74,6 +89,7 @@ class Budget:
     price_ceiling_micros: int = 150_000
     unknown_after_s: int = 172_800
     inbound_alarm_day_micros: int = 5 * money.MICROS
+    opinions_day_micros: int = 0
     rates: Mapping[str, money.Rate] = dataclasses.field(default_factory=dict)
     quotas: Mapping[str, Quota] = dataclasses.field(default_factory=dict)
 
@@ -108,6 +124,24 @@ class Flood:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """`[room]`: the moderators' room. Who may be what stands in the channel that hosts it.
+
+    `power`: the power level from which on somebody is more than a reader. `on_call`: account ->
+    hours of the day as (from, to), by `Budget.timezone`. `cap_*_max_micros`: the most that the
+    room may set a cap to; None: the operator's own cap.
+    """
+
+    language: str = "fr"
+    power: int = 50
+    unsigned_devices: bool = False
+    digest_hour: int = 9
+    on_call: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    cap_day_max_micros: int | None = None
+    cap_month_max_micros: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """All that the floors below 6 are told."""
 
@@ -116,3 +150,4 @@ class Core:
     budget: Budget = dataclasses.field(default_factory=Budget)
     retention: Retention = dataclasses.field(default_factory=Retention)
     flood: Flood = dataclasses.field(default_factory=Flood)
+    room: Room = dataclasses.field(default_factory=Room)

@@ -8,8 +8,7 @@ decide anything.
 from __future__ import annotations
 
 import collections
-import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from bot import build, janitor, outbox
@@ -17,7 +16,7 @@ from bot.contract import messages
 from bot.flood import look
 from bot.inbox import door
 from bot.policy import periods
-from bot.simulate import clock, trace, world
+from bot.simulate import clock, world
 
 Progress = Callable[[int, int], None]
 
@@ -35,13 +34,13 @@ class Course:
     def __init__(
         self,
         rooms: build.Rooms,
-        outside: world.Outside,
+        seen: Sequence[world.Seen],
         moment: clock.VirtualClock,
         progress: Progress | None,
     ) -> None:
-        """`rooms` stand on `moment` and know `outside` as their only bridge."""
+        """`rooms` stand on `moment`; what their bridges send is in `seen`."""
         self._rooms = rooms
-        self._outside = outside
+        self._seen = seen
         self._clock = moment
         self._progress = progress
         self._batch: list[messages.InboundMessage] = []
@@ -53,14 +52,16 @@ class Course:
         self.first_ms: dict[str, int] = {}
         self.written: collections.Counter[str] = collections.Counter()
 
-    async def play(self, path: pathlib.Path, size: trace.Size) -> None:
-        """All messages of the recording, each at its own time."""
+    async def play(
+        self, inbound: Iterable[tuple[int, messages.InboundMessage]], count: int
+    ) -> None:
+        """All `count` messages, each at its own time."""
         first_ms, written = self.first_ms, self.written
         delay_ms = self._rooms.core.reply.delay_min_s * 1000
         limit_ms = last_ms = 0
-        for at_ms, message in trace.inbound(path, world.CHANNEL):
+        for at_ms, message in inbound:
             if self._batch and (at_ms >= limit_ms or len(self._batch) == door.BATCH):
-                await self._hand_in(last_ms, size)
+                await self._hand_in(last_ms, count)
             if not self._batch:
                 await self._catch_up(at_ms)
                 limit_ms = min(self._next_ms(), at_ms + delay_ms)
@@ -70,7 +71,7 @@ class Course:
             first_ms.setdefault(sender, at_ms)
             written[sender] += 1
         if self._batch:
-            await self._hand_in(last_ms, size)
+            await self._hand_in(last_ms, count)
 
     async def finish(self, until_ms: int) -> None:
         """Go on after the last message until no reply waits any more, `until_ms` at the latest."""
@@ -87,7 +88,7 @@ class Course:
         soonest = min(self._tick_ms, self._look_ms)
         return soonest if self._due_ms is None else min(soonest, self._due_ms)
 
-    async def _hand_in(self, last_ms: int, size: trace.Size) -> None:
+    async def _hand_in(self, last_ms: int, count: int) -> None:
         first_ms = int(self._batch[0].received_at.timestamp() * 1000)
         self._clock.move_to(last_ms)
         await self._rooms.intake.accept(self._batch)
@@ -96,7 +97,7 @@ class Course:
         self._handed_in += len(self._batch)
         self._batch = []
         if self._progress is not None:
-            self._progress(self._handed_in, size.messages)
+            self._progress(self._handed_in, count)
 
     async def _catch_up(self, until_ms: int) -> None:
         """Let everything happen that is due by then."""
@@ -118,8 +119,8 @@ class Course:
         """
         rooms, sent = self._rooms, -1
         # Only while it helps: what is let go and finds no money after all would go round for ever.
-        while sent < len(self._outside.seen):
-            sent = len(self._outside.seen)
+        while sent < len(self._seen):
+            sent = len(self._seen)
             told = await janitor.tidy(rooms.store, rooms.core, _idempotent, self._clock.now_ms)
             if not told["released"]:
                 return

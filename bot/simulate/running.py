@@ -18,7 +18,7 @@ from bot import build, ledger
 from bot.contract import money
 from bot.policy import settings
 from bot.policy.lifecycle import State
-from bot.simulate import accounts, clock, course, made_floods, report, trace, truth, world
+from bot.simulate import accounts, course, made_floods, report, stage, trace, truth, world
 from bot.store import database, schema, vault
 
 SEED: Final = 2017
@@ -41,13 +41,27 @@ def run(
     and in all. With what is `known` of a made-up flood the report is judged by it. Raises
     trace.TraceError before anything is done, and before `replies` is touched.
     """
-    started_s = time.perf_counter()
     size = trace.measure(recording)
     core = _fitted(core, size.world)
-    with _rarely_collected():
-        outcome, seen = asyncio.run(_played(recording, size, core, progress, seed, known))
+    made = stage.of_trace(recording, size)
+    outcome = play(made, core, progress=progress, seed=seed, known=known)
     if replies is not None:
-        _write(replies, seen, size.world.start_ms)
+        _write(replies, made.seen, size.world.start_ms)
+    return outcome
+
+
+def play(
+    made: stage.Stage,
+    core: settings.Core,
+    *,
+    progress: course.Progress | None = None,
+    seed: int = SEED,
+    known: made_floods.Truth | None = None,
+) -> report.Report:
+    """Play what is on the stage, once; with `core` as it is."""
+    started_s = time.perf_counter()
+    with _rarely_collected():
+        outcome = asyncio.run(_played(made, core, progress, seed, known))
     return dataclasses.replace(outcome, wall_s=time.perf_counter() - started_s)
 
 
@@ -75,16 +89,13 @@ def _fitted(core: settings.Core, of: trace.World) -> settings.Core:
     return dataclasses.replace(core, budget=budget, who=who)
 
 
-async def _played(  # noqa: PLR0917 (what `run` was told)
-    recording: pathlib.Path,
-    size: trace.Size,
+async def _played(
+    made: stage.Stage,
     core: settings.Core,
     progress: course.Progress | None,
     seed: int,
     known: made_floods.Truth | None,
-) -> tuple[report.Report, Sequence[world.Seen]]:
-    moment = clock.VirtualClock(size.world.start_ms)
-    outside = world.Outside(size.world, moment)
+) -> report.Report:
     store = database.Store(None)
     await store.open()
     try:
@@ -93,28 +104,29 @@ async def _played(  # noqa: PLR0917 (what `run` was told)
             store=store,
             core=core,
             keys=vault.throwaway(seed),
-            bridges={world.CHANNEL: outside},
-            moment=moment,
+            bridges=made.bridges,
+            moment=made.clock,
+            hashed=made.hashed,
         )
-        ran = course.Course(rooms, outside, moment, progress)
-        await ran.play(recording, size)
+        ran = course.Course(rooms, made.seen, made.clock, progress)
+        await ran.play(made.inbound(), made.count)
         pending = await ran.states()
-        await ran.finish(size.last_ms + _longest_ms(core.reply))
+        await ran.finish(made.last_ms + _longest_ms(core.reply))
         books = await store.read(accounts.read)
     finally:
         await store.close()
-    told = _report(recording, size, core, outside, ran, pending, books)
+    told = _report(made, core, ran, pending, books)
     if known is None:
-        return told, outside.seen
+        return told
     judged = truth.judge(
         known,
-        outside.seen,
+        made.seen,
         ran.first_ms,
-        price=outside.price,
-        start_ms=size.world.start_ms,
-        last_ms=size.last_ms,
+        price=made.price,
+        start_ms=made.start_ms,
+        last_ms=made.last_ms,
     )
-    return dataclasses.replace(told, judged=judged), outside.seen
+    return dataclasses.replace(told, judged=judged)
 
 
 def _longest_ms(rules: settings.Reply) -> int:
@@ -122,23 +134,21 @@ def _longest_ms(rules: settings.Reply) -> int:
     return (rules.delay_max_s + 2 * rules.expires_after_s) * 1000
 
 
-def _report(  # noqa: PLR0917 (what the run left behind)
-    recording: pathlib.Path,
-    size: trace.Size,
+def _report(
+    made: stage.Stage,
     core: settings.Core,
-    outside: world.Outside,
     ran: course.Course,
     pending: Mapping[str, int],
     books: accounts.Books,
 ) -> report.Report:
-    seen, budget = outside.seen, core.budget
+    seen, budget = made.seen, core.budget
     days = accounts.days(books, seen, budget)
-    naive = sum(PARTS_2017 * n * (outside.price(who) or 0) for who, n in ran.written.items())
+    naive = sum(PARTS_2017 * n * (made.price(who) or 0) for who, n in ran.written.items())
     return report.Report(
-        trace=recording.name,
+        trace=made.name,
         currency=budget.currency,
         timezone=budget.timezone.key,
-        messages=size.messages,
+        messages=made.count,
         senders=len(ran.written),
         replies=len(seen),
         replies_by_route=dict(collections.Counter(one.network for one in seen)),
@@ -154,7 +164,7 @@ def _report(  # noqa: PLR0917 (what the run left behind)
         cap_day_micros=budget.cap_day_micros,
         days=days,
         course=accounts.hours(books, seen),
-        faults=accounts.faults(books, seen, days, budget, size.messages),
+        faults=accounts.faults(books, seen, days, budget, made.count),
         wall_s=0.0,
     )
 

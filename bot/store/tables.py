@@ -114,6 +114,14 @@ replies = sa.Table(
     sa.Column("topic", _Big),
     sa.Column("approved", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("quoted_micros", _Big),
+    # Where he wrote to, if the reply goes out from elsewhere; who refused for good (a list of
+    # channels); the failed reply that this is the one later attempt of.
+    sa.Column("written_channel", sa.Text),
+    sa.Column("written_address", sa.Text),
+    sa.Column("refused_by", sa.Text),
+    sa.Column("retry_of", _Big),
+    # What a second opinion said of the number (policy.flood.opinions); NULL: nobody was asked.
+    sa.Column("opinion", sa.Integer),
 )
 # The states are literals: a bound parameter would miss a partial index (SPEED.md).
 _SCHEDULED = sa.text("state = 'scheduled'")
@@ -246,3 +254,111 @@ control = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
     sa.Column("at_ms", _Big, nullable=False),
 )
+
+# ------------------------------------------------------------ the moderators' room
+
+# What happened in the room, before it is carried out and after: the dedupe of commands. `data_enc`
+# goes as soon as it was carried out.
+room_events = sa.Table(
+    "room_events",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("at_ms", _Big, nullable=False),
+    sa.Column("taken_ms", _Big, nullable=False),
+    sa.Column("data_enc", sa.LargeBinary),
+    sa.Column("state", sa.Text, nullable=False),
+)
+sa.Index("room_events_once", room_events.c.channel, room_events.c.event_id, unique=True)
+_NEW = sa.text("state = 'new'")
+sa.Index("room_events_new", room_events.c.id, sqlite_where=_NEW, postgresql_where=_NEW)
+
+# What is to be said there. `replaces`: the row whose message this is the new state of; `body_enc`
+# goes as soon as it was said.
+room_outgoing = sa.Table(
+    "room_outgoing",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("lane", sa.Integer, nullable=False),
+    sa.Column("body_enc", sa.LargeBinary),
+    sa.Column("replaces", _Big),
+    sa.Column("created_ms", _Big, nullable=False),
+    sa.Column("event_id", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+)
+_WAITING = sa.text("state = 'waiting'")
+sa.Index(
+    "room_outgoing_waiting",
+    room_outgoing.c.lane,
+    room_outgoing.c.id,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+_SAID = sa.text("event_id IS NOT NULL")
+sa.Index("room_outgoing_said", room_outgoing.c.event_id, sqlite_where=_SAID, postgresql_where=_SAID)
+
+# Questions that a reaction or `!yes CODE` decides, once. `out_id`: the message that asks.
+room_prompts = sa.Table(
+    "room_prompts",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("out_id", _Big, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("data_enc", sa.LargeBinary),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("created_ms", _Big, nullable=False),
+    sa.Column("expires_ms", _Big, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("choice", sa.Text),
+)
+sa.Index("room_prompts_message", room_prompts.c.out_id)
+_OPEN = sa.text("state = 'open'")
+sa.Index("room_prompts_open", room_prompts.c.expires_ms, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+# Short names of people, for a while.
+room_codes = sa.Table(
+    "room_codes",
+    metadata,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("person_id", _Big, nullable=False, index=True),
+    sa.Column("expires_ms", _Big, nullable=False),
+)
+
+# Words that somebody must send from their own address before anything about them is erased or
+# handed out. `hash`: keyed.
+proofs = sa.Table(
+    "proofs",
+    metadata,
+    sa.Column("hash", sa.LargeBinary(16), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("expires_ms", _Big, nullable=False),
+)
+
+# Every act of a moderator, each row chained to the one before by its hash. Two rows cannot follow
+# the same one.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _Big, primary_key=True, autoincrement=True),
+    sa.Column("at_ms", _Big, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("before", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False),
+)
+
+# Texts are kept for held messages only; what to forget is found without a look at all others.
+_TEXT = sa.text("text_enc IS NOT NULL")
+sa.Index("inbound_texts", inbound.c.received_ms, sqlite_where=_TEXT, postgresql_where=_TEXT)

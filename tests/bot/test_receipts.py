@@ -12,7 +12,8 @@ from bot import outbox, receipts
 from bot.contract import intake, messages, money
 from bot.policy import settings
 from bot.policy.lifecycle import State
-from bot.store import database, tables
+from bot.receipts import taking
+from bot.store import database, ids, tables
 from tests.bot.store import rows
 
 NOW_MS = rows.NOW_MS
@@ -49,7 +50,8 @@ def news(
 async def take(
     store: database.Store, *batch: messages.DeliveryReceipt, now_ms: int = NOW_MS
 ) -> None:
-    await receipts.take(store, CORE, rows.KEYS, batch, now_ms)
+    again = receipts.Again(keys=rows.KEYS, rules=CORE.reply, new_id=lambda: 1_000_001)
+    await receipts.take(store, CORE, again, batch, now_ms)
 
 
 async def settle(store: database.Store, now_ms: int = NOW_MS) -> int:
@@ -128,7 +130,7 @@ async def test_early_receipts_are_dropped_after_a_week_and_bounded(
     assert len(await rows.rows(store, tables.receipts)) == 1
     await settle(store, NOW_MS + receipts.EARLY_KEPT_MS + 1)
     assert await rows.rows(store, tables.receipts) == []
-    monkeypatch.setattr(receipts, "EARLY_KEPT", 5)
+    monkeypatch.setattr(taking, "EARLY_KEPT", 5)
     for n in range(9):
         await take(store, news(SENT, provider_id=f"n{n}"))
     kept = [row["provider_id"] for row in await rows.rows(store, tables.receipts)]
@@ -306,7 +308,11 @@ async def test_cancelled_replies_are_not_brought_to_life(store: database.Store) 
 @pytest.mark.case("C07")
 async def test_the_door_says_not_stored(store: database.Store) -> None:
     door = receipts.Receipts(
-        store=store, core=settings.Core(), keys=rows.KEYS, moment=rows.StillClock()
+        store=store,
+        core=settings.Core(),
+        keys=rows.KEYS,
+        moment=rows.StillClock(),
+        ids=ids.Ids(),
     )
     await rows.put_replies(store, rows.reply(1, "sent", provider_id="P1"))
     await door.take([])

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from typing import Final
 
 MOST: Final = 12
+# Words are positive; in the tables of counts these two stand for senders, and those on a topic.
+SENDERS: Final = 0
+TOPICAL: Final = -1
 # Set in the number of a whole text's own word, so that it can be told from the others.
 WHOLE: Final = 1 << 60
 # The same for the block of numbers that a sender's belongs to.

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
+import typing
 
 import pytest
 
-from bot.cli import options, simulating
+from bot import simulate as simulation
+from bot.cli import options, playing, simulating
+from bot.simulate import made_words
+from bot.store import tables
 from tests.bot.cli.conftest import Place
+from tests.bot.console import house as building
 
 CAP = 7_000_000
 
@@ -73,9 +80,61 @@ def test_a_made_up_flood_side_by_side_and_kept(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("x.jsonl", "--scenario", "raid"), ("--scenario", "rain"), ("x.jsonl", "--save", "y")],
+    [
+        (),
+        ("x.jsonl", "--scenario", "raid"),
+        ("x.jsonl", "--own-past"),
+        ("--own-past", "--scenario", "raid"),
+        ("--own-past", "--replies", "y"),
+        ("--scenario", "rain"),
+        ("x.jsonl", "--save", "y"),
+    ],
 )
 def test_what_cannot_be_simulated_is_said(place: Place, arguments: tuple[str, ...]) -> None:
     result = place.run("simulate", *arguments)
     assert result.exit_code == 2
     assert result.stderr.strip()
+
+
+def test_the_own_past_under_its_own_settings_and_others(installed: Place) -> None:
+    told = installed.json("simulate", "--own-past")
+    assert (told["trace"], told["messages"], told["replies"]) == ("the own past", 2, 2)
+    assert told["cap_day"] == "20"
+    (installed.folder / "other.toml").write_text(
+        (installed.folder / "config.toml").read_text() + "[reply]\nrelease_by_hand = true\n"
+    )
+    found = installed.run("simulate", "--own-past", "--days", "2", "--against", "other.toml")
+    assert found.exit_code == 0, found.stderr
+    assert "these settings" in found.stdout
+    both = installed.json("simulate", "--own-past", "--against", "other.toml")
+    assert (both["replies"], both["against"]["replies"]) == (2, 0)
+    assert both["against"]["pending_at_end"] == {"held": 2}
+
+
+def test_without_a_past_there_is_nothing_to_play(place: Place) -> None:
+    assert place.run("simulate", "--own-past").exit_code == 3
+
+    async def nothing(house: building.House) -> None:
+        assert await house.rows(tables.inbound) == []
+
+    place.fill(nothing)
+    told = place.run("simulate", "--own-past")
+    assert told.exit_code == 1
+    assert "--days" in told.stderr
+
+
+def test_help_names_every_scenario_and_language() -> None:
+    """Written down there, because the list itself is slow to import."""
+    said = {
+        name: typing.get_args(hint)[1].help or ""
+        for name, hint in (("kinds", playing.Scenario), ("languages", playing.Language))
+    }
+    assert all(kind in said["kinds"] for kind in simulation.KINDS)
+    assert all(f"{one}" in said["languages"] for one in made_words.LANGUAGES)
+
+
+def test_the_defaults_of_the_options_are_those_of_a_flood() -> None:
+    given = inspect.signature(playing.simulate).parameters
+    for field in dataclasses.fields(simulation.Flood):
+        if field.name in given:
+            assert given[field.name].default == field.default, field.name

@@ -150,8 +150,14 @@ async def test_a_stopped_channel_is_not_fed_and_says_so() -> None:
     await rooms.intake.accept([fake.message(2, at=rooms.clock.now())])
     await lapse(rooms, 3)
     assert world.sent == []
-    assert await states(rooms) == {"failed": 1, "scheduled": 1}
+    # The account was refused, not he: both wait, and go when somebody has mended it.
+    assert await states(rooms) == {"scheduled": 2}
+    assert await used(rooms) == 0
     assert "stopped:sms" in await rooms.store.read(events.controls)
+    await rooms.store.write(lambda tx: events.control(tx, 0, "stopped:sms", None))
+    await lapse(rooms, 1)
+    assert sorted(await states(rooms)) == ["sent"]
+    assert len(world.sent) == 2
 
 
 @pytest.mark.case("C06")

@@ -45,30 +45,30 @@ def _offer(channel: str, micros: int, parts: int = 1) -> routing.Offer:
 def test_same_takes_nothing_but_the_channel_written_to() -> None:
     offers = [_offer("sim", 0), _offer("twilio", 80_000)]
     rules = settings.Reply(route="same")
-    chosen = routing.choose(offers, written_to="twilio", rules=rules, ceiling_micros=150_000)
-    assert chosen == offers[1]
-    assert (
-        routing.choose(offers[:1], written_to="twilio", rules=rules, ceiling_micros=150_000) is None
-    )
+    ranked = routing.ranked(offers, written_to="twilio", rules=rules, ceiling_micros=150_000)
+    assert ranked == [offers[1]]
+    assert not routing.ranked(offers[:1], written_to="twilio", rules=rules, ceiling_micros=150_000)
 
 
 def test_cheapest_prefers_price_then_the_channel_written_to() -> None:
     rules = settings.Reply(route="cheapest")
     offers = [_offer("a", 80_000), _offer("b", 70_000), _offer("c", 70_000)]
-    assert routing.choose(offers, written_to="c", rules=rules, ceiling_micros=150_000) == offers[2]
-    assert routing.choose(offers, written_to="a", rules=rules, ceiling_micros=150_000) == offers[1]
+    a, b, c = offers
+    for written_to, order in (("c", [c, b, a]), ("a", [b, c, a])):
+        ranked = routing.ranked(offers, written_to=written_to, rules=rules, ceiling_micros=150_000)
+        assert ranked == order
 
 
 @pytest.mark.case("C19")
 @given(st.integers(0, 10**7), st.integers(1, 5))
 def test_no_part_above_the_ceiling(micros: int, parts: int) -> None:
-    chosen = routing.choose(
+    ranked = routing.ranked(
         [_offer("a", micros, parts)],
         written_to="a",
         rules=settings.Reply(),
         ceiling_micros=150_000,
     )
-    assert (chosen is None) == (micros / parts > 150_000)
+    assert (not ranked) == (micros / parts > 150_000)
 
 
 def _ms(text: str) -> int:

@@ -21,7 +21,8 @@ from bot import ledger, outbox
 from bot.contract import clock, intake, messages, money
 from bot.policy import lifecycle, periods, settings
 from bot.policy.lifecycle import State
-from bot.store import database, events, people, tables, vault
+from bot.receipts import retries
+from bot.store import database, events, ids, people, tables, vault
 
 EARLY_KEPT_MS: Final = 7 * 86_400_000
 # Most early receipts belong to other programs of the same account: bounded, the oldest go.
@@ -80,18 +81,23 @@ class Receipts:
         core: settings.Core,
         keys: vault.Vault,
         moment: clock.Clock,
+        ids: ids.Ids,
     ) -> None:
         """`moment` is the clock that postings and early receipts go by."""
         self._store = store
         self._core = core
-        self._keys = keys
         self._clock = moment
+        self._ids = ids
+        self._again = retries.Again(
+            keys=keys, rules=core.reply, new_id=functools.partial(ids.take, "replies")
+        )
 
     async def take(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
         """As contract.intake.Intake.receipts."""
         now_ms = clock.to_ms(self._clock.now())
         try:
-            await take(self._store, self._core, self._keys, batch, now_ms)
+            await self._ids.top_up(self._store, database.TRIES * len(batch))
+            await take(self._store, self._core, self._again, batch, now_ms)
         except database.StoreAwayError as error:
             raise intake.NotStoredError(str(error)) from None
 
@@ -106,7 +112,7 @@ class Receipts:
 async def take(
     store: database.Store,
     core: settings.Core,
-    keys: vault.Vault,
+    again: retries.Again,
     batch: Sequence[messages.DeliveryReceipt],
     now_ms: int,
 ) -> None:
@@ -116,13 +122,13 @@ async def take(
     news = [
         News(
             receipt=receipt,
-            reply_id=outbox.read_key(keys, receipt.reply_id) if receipt.reply_id else None,
+            reply_id=outbox.read_key(again.keys, receipt.reply_id) if receipt.reply_id else None,
         )
         for receipt in batch
     ]
 
     def work(tx: sa.Connection) -> None:
-        early = book(tx, core, news, now_ms)
+        early = book(tx, core, news, now_ms, again)
         if early:
             tx.execute(sa.insert(_e), [_early_row(one, now_ms) for one in early])
             _bound(tx)
@@ -143,12 +149,23 @@ def settle_early(tx: sa.Connection, core: settings.Core, now_ms: int, limit: int
     return len(rows)
 
 
-def book(tx: sa.Connection, core: settings.Core, news: Sequence[News], now_ms: int) -> list[News]:
-    """Book what can be booked; returns the receipts that came too early."""
+def book(
+    tx: sa.Connection,
+    core: settings.Core,
+    news: Sequence[News],
+    now_ms: int,
+    again: retries.Again | None = None,
+) -> list[News]:
+    """Book what can be booked; returns the receipts that came too early.
+
+    Later attempts are made with `again` only: news that was kept knows nobody's address.
+    """
     replies = _Replies(tx, news)
     early: list[News] = []
     prices: dict[int, money.Money] = {}
     counted: dict[str, int] = {}
+    failed: list[tuple[Mapping[str, Any], messages.DeliveryReceipt]] = []
+    _stop(tx, {one.receipt.channel for one in news if one.receipt.stop_channel}, now_ms)
     for one in news:
         receipt, row = one.receipt, replies.of(one)
         if row is None or row["state"] in _WAITS:
@@ -156,8 +173,8 @@ def book(tx: sa.Connection, core: settings.Core, news: Sequence[News], now_ms: i
             continue
         name = receipt.delivery or "price"
         counted[f"receipt:{name}"] = counted.get(f"receipt:{name}", 0) + 1
-        if receipt.delivery is not None:
-            _deliver(tx, row, receipt, now_ms)
+        if receipt.delivery is not None and _deliver(tx, row, receipt, now_ms) is State.FAILED:
+            failed.append((row, receipt))
         if receipt.opt_out:
             _opt_out(tx, row["person_id"], now_ms)
         if receipt.parts and receipt.parts > 0 and receipt.parts != row["parts"]:
@@ -166,6 +183,8 @@ def book(tx: sa.Connection, core: settings.Core, news: Sequence[News], now_ms: i
         if receipt.price is not None:
             prices[row["id"]] = receipt.price
     events.count(tx, now_ms, counted)
+    if again is not None:
+        retries.grant(tx, again, failed, now_ms)
     _price(tx, core.budget, [(replies.by_id[i], p) for i, p in prices.items()], now_ms)
     # An outside name that is none of ours and no provider's id: it can never be matched.
     return [e for e in early if e.reply_id is not None or e.receipt.provider_id is not None]
@@ -203,11 +222,11 @@ class _Replies:
 
 def _deliver(
     tx: sa.Connection, row: dict[str, Any], receipt: messages.DeliveryReceipt, now_ms: int
-) -> None:
-    """Move the reply if the lifecycle allows it from where it is; else it is old news."""
+) -> State | None:
+    """Move the reply if the lifecycle allows it from where it is; else it is old news, None."""
     before, after = State(row["state"]), _TARGET[receipt.delivery or messages.Delivery.SENT]
     if after not in lifecycle.MOVES[before]:
-        return
+        return None
     change: dict[str, Any] = {
         "id": row["id"],
         "address_enc": None,
@@ -226,6 +245,18 @@ def _deliver(
     row |= change | {"state": after}
     if before is State.UNKNOWN:
         events.append(tx, now_ms, "settled", {"reply": row["id"], "state": after})
+        # What was unknown is never sent again by itself, whatever seems worth it.
+        return None
+    return after
+
+
+def _stop(tx: sa.Connection, channels: set[str], now_ms: int) -> None:
+    """The account is in trouble: it is fed nothing until a moderator resumes it."""
+    known = events.controls(tx) if channels else {}
+    for channel in sorted(channels):
+        if f"stopped:{channel}" not in known:
+            events.control(tx, now_ms, f"stopped:{channel}", "forever")
+            events.append(tx, now_ms, "channel_stopped", {"channel": channel})
 
 
 def _opt_out(tx: sa.Connection, person_id: int, now_ms: int) -> None:

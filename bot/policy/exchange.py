@@ -1,0 +1,42 @@
+"""Prices as they are told, in the budget's currency; fails closed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from bot.contract import money
+from bot.policy import settings
+
+# No price is a billion of anything; one that is would overflow the sums.
+_ABSURD_MICROS: Final = 1_000_000_000 * money.MICROS
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """An amount in the budget's currency (`micros`) and as it was told."""
+
+    micros: int
+    original: money.Money
+    rate_micros: int
+
+
+def convert(budget: settings.Budget, told: money.Money) -> Amount | None:
+    """`told` in the budget's currency; None without a rate, or for no price at all (fail closed).
+
+    A price below zero would make money.
+    """
+    if odd(told):
+        return None
+    if told.currency == budget.currency:
+        return Amount(micros=told.micros, original=told, rate_micros=money.MICROS)
+    rate = budget.rates.get(told.currency)
+    if rate is None or told.micros * rate.micros > _ABSURD_MICROS * money.MICROS:
+        return None
+    into = rate.convert(told, budget.currency)
+    return Amount(micros=into.micros, original=told, rate_micros=rate.micros)
+
+
+def odd(told: money.Money) -> bool:
+    """Whether that is no price at all."""
+    return not 0 <= told.micros <= _ABSURD_MICROS
