@@ -8,7 +8,7 @@ ARGS ?=
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-config --quiet --custom-compile-command "make lock"
 
-.PHONY: help setup run test check cases bench soak lock clean format
+.PHONY: help setup run test check cases bench dst soak fuzz lock clean format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -24,6 +24,7 @@ run: setup ## the demo: no account, no secret, a phone in the browser
 
 test: setup ## all tests, each suite's seconds against its budget (ARGS="..." goes to pytest)
 	@bash tools/chromium.sh
+	@bash tools/peers.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## all that CI does: format, lint, types, floors, house rules, tests
@@ -31,13 +32,20 @@ check: setup ## all that CI does: format, lint, types, floors, house rules, test
 
 cases: setup ## each case C01, C02, ... with its tests and results (STRICT=1: missing ones fail)
 	@bash tools/chromium.sh
+	@bash tools/peers.sh
 	@$(BIN)/python tools/cases.py $(if $(filter-out 0,$(STRICT)),--strict)
 
 bench: setup ## speed, measured on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
+dst: setup ## deterministic simulation: 2,000 runs with crashes and faults (ARGS="--seeds 50")
+	@$(BIN)/python -m tests.dst $(ARGS)
+
 soak: setup ## long loops that do not fit into check
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+fuzz: setup ## odd requests at Twilio's webhooks: no exception, no row (INPUTS=200000)
+	@$(BIN)/python -m tools.fuzz_webhook $(or $(INPUTS),200000)
 
 format: setup ## let ruff format and mend what it can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .

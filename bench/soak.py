@@ -33,6 +33,10 @@ def main(
     out = console.Console()
     told = {"ANTIRELOU_KILL_ROUNDS": str(rounds), "HYPOTHESIS_PROFILE": "soak"}
     failed = []
+    out.rule("20,000 simulated runs with crashes and faults")
+    seeds = [sys.executable, "-m", "tests.dst", "--seeds", "20000", "--first", "100000"]
+    if subprocess.run(seeds, check=False).returncode:
+        failed.append("simulated runs")
     for name, suite in _SUITES.items():
         out.rule(name)
         command = [sys.executable, "-m", "pytest", "-q", *suite]

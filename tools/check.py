@@ -52,6 +52,7 @@ STEPS = (
     ),
     Step(name="house", command=(f"{BIN}/python", "tools/house_rules.py"), budget_s=20),
     Step(name="chromium", command=("bash", "tools/chromium.sh"), budget_s=240),
+    Step(name="peers", command=("bash", "tools/peers.sh"), budget_s=240),
     Step(name="tests", command=(*PYTEST, "--cases-json=.cache/cases.json"), budget_s=1900),
 )
 

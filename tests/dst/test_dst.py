@@ -1,0 +1,179 @@
+"""A short share of the simulation, and proof that its checker sees what it should."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import structlog
+
+from bot import ledger, outbox
+from bot.contract import outcomes
+from bot.dispatcher import claim, record
+from bot.inbox import load
+from bot.policy import decision, delay, lifecycle
+from tests.dst import __main__ as dst
+from tests.dst import check, points
+from tests.dst import run as runs
+
+SEEDS = range(1, 13)
+# So many seeds must be enough for the checker to see a guard that was taken out.
+ENOUGH = 40
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    dst.quiet()
+    yield
+    logging.disable(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.case("C01", "C02", "C03", "C04", "C06", "C07", "C32")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_promise_is_broken(seed: int) -> None:
+    run = runs.play(seed)
+    found = check.faults(run)
+    assert not found, check.told(run, found)
+    assert run.outside.calls
+    assert run.points.crashed.total() >= 1
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    one, other = runs.play(5, 20), runs.play(5, 20)
+    assert one.history == other.history
+    assert [c.reply_id for c in one.outside.calls] == [c.reply_id for c in other.outside.calls]
+    assert one.points.passed == other.points.passed
+
+
+def unknown_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A send that may be out is tried again, as in most programs of this kind."""
+
+    def again(tx: sa.Connection, results: Any, now_ms: int) -> None:  # noqa: ANN401 (as the real one)
+        rows = [{"id": c.id, "due_ms": now_ms + 60_000, "reason": "x"} for c, _ in results]
+        outbox.move(tx, lifecycle.State.SENDING, lifecycle.State.SCHEDULED, rows)
+
+    monkeypatch.setattr(record, "_unknown", again)
+
+
+def caps_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ledger._judge
+
+    def judge(*told: Any) -> Any:  # noqa: ANN401 (as the real one)
+        answers, taken, limits = real(*told)
+        del answers
+        return [None] * len(told[1]), taken, dict.fromkeys(limits, ledger.NO_LIMIT)
+
+    monkeypatch.setattr(ledger, "_judge", judge)
+
+
+def ids_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(1)
+    real = load.items
+
+    def items(context: Any, batch: Any, now_ms: int) -> Any:  # noqa: ANN401 (as the real one)
+        fresh = [
+            dataclasses.replace(m, provider_id=f"{m.provider_id}-{draw.random()}") for m in batch
+        ]
+        return real(context, fresh, now_ms)
+
+    monkeypatch.setattr(load, "items", items)
+
+
+def pauses_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "paused", lambda *_: False)
+
+
+def wishes_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = decision.decide_due
+
+    def decide(facts: Any, rules: Any) -> Any:  # noqa: ANN401 (as the real one)
+        return real(dataclasses.replace(facts, opted_out=False), rules)
+
+    monkeypatch.setattr(decision, "decide_due", decide)
+    monkeypatch.setattr("bot.inbox.fold._opt_out", _only_noted)
+
+
+def _only_noted(item: Any, person: Any, written: Any) -> None:  # noqa: ANN401 (as the real one)
+    if person.opted_out_ms is None:
+        person.opted_out_ms = item.at_ms
+        written.optouts += 1
+
+
+def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delay, "first", lambda at_ms, _rules, _draw: at_ms + 600_000)
+
+
+def windows_are_given_back_by_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = record._unknown
+
+    def forget(tx: sa.Connection, results: Any, now_ms: int) -> None:  # noqa: ANN401 (as the real one)
+        real(tx, results, now_ms)
+        for one, _ in results:
+            tx.execute(
+                sa.text("UPDATE persons SET blocked_until_ms = 0 WHERE id = :id"),
+                {"id": one.person_id},
+            )
+
+    monkeypatch.setattr(record, "_unknown", forget)
+
+
+def money_is_given_back_by_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = record.record
+
+    def recorded(tx: sa.Connection, *, results: Any, core: Any, now_ms: int) -> None:  # noqa: ANN401 (as the real one)
+        unsure = [c.reservation for c, o in results if isinstance(o, outcomes.Unknown)]
+        ledger.void(tx, unsure, core.budget, now_ms)
+        real(tx, results=results, core=core, now_ms=now_ms)
+
+    monkeypatch.setattr(record, "record", recorded)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        unknown_goes_back,
+        caps_are_not_asked,
+        ids_are_forgotten,
+        pauses_are_not_read,
+        wishes_are_not_read_again,
+        nothing_waits,
+        windows_are_given_back_by_unknown,
+        money_is_given_back_by_unknown,
+    ],
+    ids=lambda sabotage: sabotage.__name__,
+)
+def test_a_guard_that_is_taken_out_is_seen(
+    sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sabotage(monkeypatch)
+    for seed in range(1, ENOUGH + 1):
+        found = check.faults(runs.play(seed))
+        # A program that only breaks has not been caught at anything.
+        if any(not one.startswith("raised") for one in found):
+            return
+    pytest.fail(f"{ENOUGH} seeds, and nobody saw it")
+
+
+async def test_a_crash_cannot_be_caught_and_nothing_goes_on_after_it() -> None:
+    at = points.Points()
+    at.arm(2)
+    await at.at("one")
+    with pytest.raises(points.Crash):
+        await at.at("two")
+    with pytest.raises(points.Crash):
+        await at.at("three")
+    at.revive()
+    await at.at("four")
+    assert at.crashed == {"two": 1}
+    assert at.passed == {"one": 1, "two": 1, "four": 1}
+    assert not issubclass(points.Crash, Exception)
