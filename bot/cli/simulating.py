@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,6 +16,7 @@ from rich import console, progress
 from bot import build, config
 from bot import simulate as simulation
 from bot.cli import opening, options, pricing
+from bot.contract import address, bridge
 from bot.inbox import signals
 from bot.policy import settings as policy
 
@@ -50,9 +51,8 @@ def simulate(told: options.Told, order: Order) -> None:
             if order.days is not None:
                 report, second = _past(told, order, order.days)
             else:
-                core = settings(told)
-                other = settings(order.against) if order.against is not None else None
-                report, second = _played(order, core, other, pathlib.Path(folder))
+                plays = [_play(one) for one in (told, order.against) if one is not None]
+                report, second = _played(order, plays, pathlib.Path(folder))
         except (simulation.TraceError, simulation.NoChartError, ValueError) as error:
             options.fail([str(error)])
         except OSError as error:
@@ -87,8 +87,25 @@ def _past(
     return report, None if order.against is None else play(opening.load(order.against))
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """Settings of one run, and the channels beside the recording's own."""
+
+    core: policy.Core
+    others: Sequence[bridge.Bridge]
+
+
+def _play(told: options.Told) -> Play:
+    core = settings(told)
+    if core.reply.route == policy.ROUTE_SAME:
+        return Play(core=core, others=())
+    found = config.load(told.config, overrides=told.overrides, environ={})
+    made = pricing.bridges(found)
+    return Play(core=core, others=[one for one in made.values() if one.network == address.SMS])
+
+
 def _played(
-    order: Order, core: policy.Core, other: policy.Core | None, folder: pathlib.Path
+    order: Order, plays: Sequence[Play], folder: pathlib.Path
 ) -> tuple[simulation.Report, simulation.Report | None]:
     trace, known = order.trace, None
     if order.flood is not None:
@@ -96,12 +113,21 @@ def _played(
         trace = order.save or folder / made
         known = simulation.write(trace, order.flood)
     assert trace is not None  # noqa: S101 (the command line asked for one of the two)
-    with _bar() as moved:
-        report = simulation.run(trace, core, replies=order.replies, progress=moved, known=known)
-    second = None
-    if other is not None:
+    reports = []
+    for play, replies in zip(plays, (order.replies, None), strict=False):
         with _bar() as moved:
-            second = simulation.run(trace, other, progress=moved, known=known)
+            reports.append(
+                simulation.run(
+                    trace,
+                    play.core,
+                    replies=replies,
+                    progress=moved,
+                    known=known,
+                    others=play.others,
+                )
+            )
+    report = reports[0]
+    second = reports[1] if len(reports) > 1 else None
     if order.chart is not None:
         report.chart(order.chart)
     return report, second

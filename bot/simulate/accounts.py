@@ -43,6 +43,9 @@ _FATES = (
     .group_by(_i.c.decision, _i.c.reason, _r.c.state, _r.c.reason)
 )
 _RESERVED = sa.select(_c.c.scope, _c.c.used).where(_c.c.scope.startswith("day:"))
+_QUOTAS = sa.select(_c.c.scope, _c.c.used).where(
+    sa.or_(_c.c.scope.startswith("parts:"), _c.c.scope.startswith("recipients:"))
+)
 _SPENT = sa.select(_p.c.account, sa.func.sum(_p.c.amount_micros)).group_by(_p.c.account)
 _HOURS = sa.select(
     (_i.c.received_ms - _i.c.received_ms % _HOUR_MS).label("hour_ms"), sa.func.count()
@@ -63,6 +66,7 @@ class Books:
     accounts: Mapping[str, int]
     hours: Mapping[int, int]
     modes: Sequence[tuple[int, str]]
+    quotas: Mapping[str, int]
 
 
 def read(tx: sa.Connection) -> Books:
@@ -79,6 +83,7 @@ def read(tx: sa.Connection) -> Books:
         accounts={account: int(micros) for account, micros in tx.execute(_SPENT)},
         hours={int(hour): n for hour, n in tx.execute(_HOURS)},
         modes=[(at_ms, json.loads(data)["mode"]) for at_ms, data in tx.execute(_MODES)],
+        quotas=dict(tx.execute(_QUOTAS).all()),
     )
 
 
@@ -112,6 +117,24 @@ def days(books: Books, seen: Sequence[world.Seen], budget: settings.Budget) -> l
         )
         for day in sorted(spent.keys() | {d for d, used in books.reserved.items() if used})
     ]
+
+
+def quotas(books: Books, budget: settings.Budget) -> list[figures.QuotaUse]:
+    """How far each channel's quotas of a day and a month were used, period by period."""
+    limits = {("parts", name): quota.parts_per_day for name, quota in budget.quotas.items()} | {
+        ("recipients", name): quota.recipients_per_month for name, quota in budget.quotas.items()
+    }
+    out = []
+    for scope, used in sorted(books.quotas.items()):
+        what, _, rest = scope.partition(":")
+        channel, _, period = rest.partition(":")
+        limit = limits.get((what, channel))
+        # Hours have a quota of their own; they are too many to show.
+        if limit is not None and "T" not in period:
+            out.append(
+                figures.QuotaUse(channel=channel, what=what, period=period, used=used, limit=limit)
+            )
+    return out
 
 
 def hours(books: Books, seen: Sequence[world.Seen]) -> list[figures.Stretch]:
@@ -190,6 +213,11 @@ def faults(
     booked = books.accounts.get(ledger.REPLIES, 0)
     if billed != booked:
         out.append(f"billed {money.plain(billed)}, booked {money.plain(booked)}")
+    out += [
+        f"{one.channel}: {one.used} of {one.limit} {one.what} in {one.period}"
+        for one in quotas(books, budget)
+        if one.used > one.limit
+    ]
     cap = budget.cap_day_micros
     for day in daily:
         if day.reserved_micros != day.spent_micros:

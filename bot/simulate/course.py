@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from bot import build, janitor, outbox
-from bot.contract import messages
+from bot.contract import bridge, messages
 from bot.flood import look
 from bot.inbox import door
 from bot.policy import periods
@@ -109,6 +109,7 @@ class Course:
             if next_ms == self._look_ms:
                 await self._rooms.flood.look()
                 self._look_ms += look.EVERY_S * 1000
+                await self._ask_around()
             await self._dispatch()
         self._clock.move_to(max(until_ms, self._clock.now_ms))
 
@@ -125,6 +126,12 @@ class Course:
             if not told["released"]:
                 return
             await self._dispatch()
+
+    async def _ask_around(self) -> None:
+        """Second opinions, as often as the janitor asks for them between two looks."""
+        if any(isinstance(b, bridge.GivesSecondOpinions) for b in self._rooms.bridges.values()):
+            for _ in range(look.EVERY_S // janitor.OPINIONS_EVERY_S):
+                await self._rooms.janitor.step("opinions")
 
     async def _dispatch(self) -> None:
         """Until nothing is due, then learn when something will be."""

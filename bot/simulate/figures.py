@@ -32,8 +32,21 @@ class Stretch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaUse:
+    """One period of a channel's quota: `what` is parts or recipients, `period` a day or month."""
+
+    channel: str
+    what: str
+    period: str
+    used: int
+    limit: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """Money in micros of `currency`; `fates`: what became of each message.
+
+    `saved_micros`: what other channels than the one written to saved.
 
     The keys of `fates` are `answered`, `opted_out`, `duplicate`, and `held:`, `pending:`,
     `cancelled:`, `silenced:` and so on with the reason; their sum is `messages`.
@@ -49,6 +62,7 @@ class Figures:
     parts: int
     bill_micros: int
     inbound_micros: int
+    opinions_micros: int
     naive_2017_micros: int
     fates: Mapping[str, int]
     pending_at_end: Mapping[str, int]
@@ -60,6 +74,8 @@ class Figures:
     course: Sequence[Stretch]
     faults: Sequence[str]
     wall_s: float
+    saved_micros: int = 0
+    quotas: Sequence[QuotaUse] = ()
     judged: truth.Judged | None = None
 
     @property
@@ -86,6 +102,7 @@ class Figures:
             "parts": self.parts,
             "bill": money.plain(self.bill_micros),
             "inbound": money.plain(self.inbound_micros),
+            "opinions": money.plain(self.opinions_micros),
             "naive_2017": money.plain(self.naive_2017_micros),
             "fates": dict(self.fates),
             "pending_at_end": dict(self.pending_at_end),
@@ -93,6 +110,8 @@ class Figures:
             "early": self.early,
             "on_time": self.on_time,
             "cap_day": None if cap is None else money.plain(cap),
+            "saved_by_routes": money.plain(self.saved_micros),
+            "quotas": [dataclasses.asdict(one) for one in self.quotas],
             "reserved_day_max": money.plain(self.reserved_day_max_micros),
             "days": [
                 {

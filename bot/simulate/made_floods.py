@@ -35,6 +35,7 @@ KINDS: Final = (
 )
 PERSON: Final = "person"
 BAIT: Final = "bait"
+SPOOFED: Final = "spoofed"
 _OWN: Final = "+33639980000"
 _MORNING: Final = 8
 _HOUR_S: Final = 3600
@@ -74,7 +75,8 @@ Said = tuple[float, str, str]
 class Flood:
     """A plan. `hours`: of the whole; the flood begins at the local `start_hour` of a later day.
 
-    `crowd`: what those write in who make the flood, if not `language`. `attackers` are its
+    `crowd`: what those write in who make the flood, and where they live, if not as in `language`.
+    `attackers` are its
     senders: trolls, made-up numbers, the misled, or in a viral hour simply more people.
     """
 
@@ -99,6 +101,10 @@ class Truth:
     from_s: float
     to_s: float
     inbound_parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def real(self, number: str) -> bool:
+        """Whether somebody has the number: what a look-up says."""
+        return self.kinds.get(number) != SPOOFED
 
 
 def write(path: pathlib.Path, plan: Flood) -> Truth:
@@ -199,7 +205,7 @@ class _Making:
     # ------------------------------------------------------------ who
 
     def _mobile(self) -> str:
-        return self._numbers.mobile(self._home)
+        return self._numbers.mobile(made_senders.home(self._plan.crowd or self._plan.language))
 
     def _crowd(self) -> made_words.Speaker:
         return self._speakers[self._plan.crowd or self._plan.language]
@@ -244,7 +250,7 @@ class _Making:
         draw, crowd = self._draw, self._crowd()
         for number in range(self._plan.attackers):
             pest = number % _EVERY_PEST == 0
-            sender = self._is("troll" if pest else "spoofed", self._mobile())
+            sender = self._is("troll" if pest else SPOOFED, self._mobile())
             for _ in range(draw.randrange(_PEST_MESSAGES) + 1 if pest else 1):
                 said = crowd.gibberish if draw.random() < 0.1 else crowd.slogan  # noqa: PLR2004
                 yield self._flooding_s(), sender, said()
@@ -252,20 +258,20 @@ class _Making:
     def _spoofed(self, number: Callable[[], str]) -> Iterator[Said]:
         """Made-up numbers with people's words."""
         for _ in range(self._plan.attackers):
-            sender = self._is("spoofed", number())
+            sender = self._is(SPOOFED, number())
             yield self._flooding_s(), sender, self._crowd().person()
 
     def _drip(self) -> Iterator[Said]:
         """Slogans, but few an hour and for days."""
         for _ in range(self._plan.attackers):
-            sender = self._is("spoofed", self._mobile())
+            sender = self._is(SPOOFED, self._mobile())
             at = self._draw.uniform(self.from_s, self.to_s)
             yield at, sender, self._crowd().slogan()
 
     def _ramp(self) -> Iterator[Said]:
         """People's words, a little more each day, to teach us that it is usual."""
         for _ in range(self._plan.attackers):
-            sender = self._is("spoofed", self._mobile())
+            sender = self._is(SPOOFED, self._mobile())
             yield self._span_s * self._draw.random() ** 0.4, sender, self._crowd().person()
 
     def _pumping(self) -> Iterator[Said]:

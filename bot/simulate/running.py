@@ -6,6 +6,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import functools
 import gc
 import json
 import os
@@ -14,12 +15,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import sqlalchemy as sa
+
 from bot import build, ledger
-from bot.contract import money
+from bot.contract import bridge, money
 from bot.policy import settings
 from bot.policy.lifecycle import State
 from bot.simulate import accounts, course, made_floods, report, stage, trace, truth, world
-from bot.store import database, schema, vault
+from bot.store import database, pool, schema, vault
 
 SEED: Final = 2017
 PARTS_2017: Final = 2
@@ -34,16 +37,30 @@ def run(
     progress: course.Progress | None = None,
     seed: int = SEED,
     known: made_floods.Truth | None = None,
+    others: Sequence[bridge.Bridge] = (),
+    opinion_micros: int | None = None,
 ) -> report.Report:
     """Play a recording; the same bytes in `replies` for the same recording, settings and seed.
 
     Currency and time zone of the budget are the recording's. `progress` is told messages so far
-    and in all. With what is `known` of a made-up flood the report is judged by it. Raises
+    and in all. With what is `known` of a made-up flood the report is judged by it. `others`: the
+    operator's further channels, for the route `cheapest`; the recording's own is `sms`. With
+    `opinion_micros` it tells for so much whether a number is made up, by what is `known`. Raises
     trace.TraceError before anything is done, and before `replies` is touched.
     """
     size = trace.measure(recording)
     core = _fitted(core, size.world)
-    made = stage.of_trace(recording, size)
+    if core.reply.route == settings.ROUTE_SAME:
+        others = ()
+
+    def convert(told: money.Money) -> int | None:
+        amount = ledger.convert(core.budget, told)
+        return None if amount is None else amount.micros
+
+    telling = None
+    if opinion_micros is not None and known is not None:
+        telling = stage.Telling(real=known.real, micros=opinion_micros)
+    made = stage.of_trace(recording, size, others, convert, telling)
     outcome = play(made, core, progress=progress, seed=seed, known=known)
     if replies is not None:
         _write(replies, made.seen, size.world.start_ms)
@@ -99,7 +116,7 @@ async def _played(
     store = database.Store(None)
     await store.open()
     try:
-        await store.write(schema.create)
+        await store.write(functools.partial(_prepare, made=made))
         rooms = build.rooms(
             store=store,
             core=core,
@@ -129,6 +146,12 @@ async def _played(
     return dataclasses.replace(told, judged=judged)
 
 
+def _prepare(tx: sa.Connection, made: stage.Stage) -> None:
+    schema.create(tx)
+    for name, way in made.bridges.items():
+        pool.enter(tx, name, way.addresses, made.start_ms)
+
+
 def _longest_ms(rules: settings.Reply) -> int:
     """After so long no reply waits any more; one more expiry covers what waited for the night."""
     return (rules.delay_max_s + 2 * rules.expires_after_s) * 1000
@@ -151,10 +174,11 @@ def _report(
         messages=made.count,
         senders=len(ran.written),
         replies=len(seen),
-        replies_by_route=dict(collections.Counter(one.network for one in seen)),
+        replies_by_route=dict(collections.Counter(one.channel for one in seen)),
         parts=sum(one.parts for one in seen),
         bill_micros=sum(one.micros for one in seen),
         inbound_micros=books.accounts.get(ledger.INBOUND, 0),
+        opinions_micros=books.accounts.get(ledger.OPINIONS, 0),
         naive_2017_micros=naive,
         fates=books.fates,
         pending_at_end={state: n for state, n in pending.items() if n and state in WAITING},
@@ -162,6 +186,8 @@ def _report(
         early=accounts.early(seen, ran.first_ms, core.reply),
         on_time=accounts.on_time(seen, ran.first_ms),
         cap_day_micros=budget.cap_day_micros,
+        saved_micros=sum(one.saved_micros for one in seen),
+        quotas=accounts.quotas(books, budget),
         days=days,
         course=accounts.hours(books, seen),
         faults=accounts.faults(books, seen, days, budget, made.count),

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.contract import bridge, messages
 from bot.simulate import clock, trace, world
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """That the world can tell whose a number is. `micros`: the price of an answer."""
+
+    real: Callable[[str], bool]
+    micros: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +38,22 @@ class Stage:
     hashed: Callable[[str], int] | None = None
 
 
-def of_trace(path: pathlib.Path, size: trace.Size) -> Stage:
-    """A recording in the world of its first line."""
+def of_trace(
+    path: pathlib.Path,
+    size: trace.Size,
+    others: Sequence[bridge.Bridge] = (),
+    convert: world.Convert = lambda told: told.micros,
+    telling: Telling | None = None,
+) -> Stage:
+    """A recording in the world of its first line; `others`: channels that may answer too."""
     moment = clock.VirtualClock(size.world.start_ms)
-    outside = world.Outside(size.world, moment)
+    if telling is None:
+        outside = world.Outside(size.world, moment)
+    else:
+        outside = world.Telling(size.world, moment, telling.real, telling.micros)
+    bridges: dict[str, bridge.Bridge] = {world.CHANNEL: outside}
+    for way in others:
+        bridges.setdefault(way.channel, world.Other(way, outside, convert))
     return Stage(
         name=path.name,
         start_ms=size.world.start_ms,
@@ -41,7 +61,7 @@ def of_trace(path: pathlib.Path, size: trace.Size) -> Stage:
         count=size.messages,
         inbound=lambda: trace.inbound(path, world.CHANNEL),
         clock=moment,
-        bridges={world.CHANNEL: outside},
+        bridges=bridges,
         seen=outside.seen,
         price=outside.price,
     )

@@ -46,6 +46,8 @@ def _compared(of: figures.Figures) -> dict[str, str]:
         "  between 45 min and 2 h": _share(of.on_time),
         "bill of the replies": _amount(of.bill_micros, of),
         "inbound": _amount(of.inbound_micros, of),
+        "look-ups of numbers": _amount(of.opinions_micros, of),
+        "  saved by other channels": _amount(of.saved_micros, of),
         "the 2017 way": _amount(of.naive_2017_micros, of),
         "cap of a day": "-" if of.cap_day_micros is None else _amount(of.cap_day_micros, of),
         "  most reserved in a day": _amount(of.reserved_day_max_micros, of),
@@ -111,10 +113,17 @@ def _summary(of: figures.Figures) -> tables.Table:
         ("  between 45 min and 2 h", late),
         ("bill of the replies", _amount(of.bill_micros, of)),
         ("inbound", _amount(of.inbound_micros, of)),
+        ("look-ups of numbers", _amount(of.opinions_micros, of)),
         ("the 2017 way: two parts for each message", _amount(of.naive_2017_micros, of)),
     ]
     if of.naive_2017_micros:
         rows.append(("  saved against it", f"{1 - of.bill_micros / of.naive_2017_micros:.1%}"))
+    if of.saved_micros:
+        rows.append(("  saved by other channels", _amount(of.saved_micros, of)))
+    rows += [
+        (f"  {one.channel}: {one.what} in {one.period}", f"{one.used:,} of {one.limit:,}")
+        for one in of.quotas
+    ]
     if of.cap_day_micros is not None:
         rows.append(("cap of a day", _amount(of.cap_day_micros, of)))
         rows.append(("  most reserved in a day", _amount(of.reserved_day_max_micros, of)))

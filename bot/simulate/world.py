@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import phonenumbers
@@ -25,7 +25,10 @@ _CACHED_QUOTES: Final = 4_096
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One reply that reached a phone. `micros`: what it was billed."""
+    """One reply that reached a phone. `micros`: what it was billed.
+
+    `saved_micros`: what it would have cost more from the number written to.
+    """
 
     reply_id: str
     to: str = dataclasses.field(repr=False)
@@ -33,6 +36,8 @@ class Seen:
     network: str
     parts: int
     micros: int
+    channel: str = CHANNEL
+    saved_micros: int = 0
 
 
 class Prices:
@@ -115,19 +120,102 @@ class Outside:
         quote = self.quote(reply.recipient, reply.text)
         if quote is None:
             return outcomes.Rejected(reason="no_price")
+        self.note(reply, quote.parts, quote.price.micros)
+        return outcomes.Accepted(
+            provider_id=f"w{len(self.seen):08}", parts=quote.parts, price=quote.price
+        )
+
+    def note(self, reply: messages.OutboundReply, parts: int, micros: int) -> None:
+        """Keep what reached a phone, by whichever channel."""
+        own = self.quote(reply.recipient, reply.text)
         self.seen.append(
             Seen(
                 reply_id=reply.reply_id,
                 to=reply.recipient.value,
                 at_ms=self._clock.now_ms,
                 network=address.SMS,
-                parts=quote.parts,
-                micros=quote.price.micros,
+                parts=parts,
+                micros=micros,
+                channel=reply.channel,
+                saved_micros=own.price.micros - micros if own is not None else 0,
             )
-        )
-        return outcomes.Accepted(
-            provider_id=f"w{len(self.seen):08}", parts=quote.parts, price=quote.price
         )
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class Telling(Outside):
+    """An account that can tell, for a price, whether a number is somebody's."""
+
+    def __init__(
+        self,
+        world: trace.World,
+        moment: clock.VirtualClock,
+        real: Callable[[str], bool],
+        micros: int,
+    ) -> None:
+        """`real`: the truth about a number; `micros`: what one answer costs."""
+        super().__init__(world, moment)
+        self._real = real
+        self._told = money.Money(micros, world.currency)
+
+    def opinion_price(self) -> money.Money:
+        return self._told
+
+    async def opinions(
+        self, addresses: Sequence[address.Address]
+    ) -> Mapping[address.Address, bool]:
+        return {one: self._real(one.value) for one in addresses}
+
+
+Convert = Callable[[money.Money], int | None]
+
+
+class Other:
+    """Another of the operator's channels (route `cheapest`): its own prices, nothing sent.
+
+    `way` is the real bridge, asked only what it reaches and what that costs; what it would have
+    sent lands in the ledger of `beside`, the recording's own account.
+    """
+
+    idempotent = True
+
+    def __init__(self, way: bridge.Bridge, beside: Outside, convert: Convert) -> None:
+        """`convert` gives a price in micros of the budget's currency, None without a rate."""
+        self._way, self._beside, self._convert = way, beside, convert
+
+    @property
+    def channel(self) -> str:
+        return self._way.channel
+
+    @property
+    def network(self) -> str:
+        return self._way.network
+
+    @property
+    def addresses(self) -> Sequence[bridge.OwnAddress]:
+        return self._way.addresses
+
+    def reaches(self, recipient: address.Address) -> bool:
+        return self._way.reaches(recipient)
+
+    def quote(self, recipient: address.Address, text: str) -> messages.Quote | None:
+        return self._way.quote(recipient, text)
+
+    async def listen(self, door: intake.Intake) -> None:
+        """The simulation hands messages in by itself, at their own times."""
+        await asyncio.Event().wait()
+
+    async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
+        quote = self.quote(reply.recipient, reply.text)
+        micros = None if quote is None else self._convert(quote.price)
+        if quote is None or micros is None:
+            return outcomes.Rejected(reason="no_price")
+        self._beside.note(reply, quote.parts, micros)
+        return outcomes.Accepted(
+            provider_id=f"{self.channel}-{reply.reply_id}", parts=quote.parts, price=quote.price
+        )
+
+    async def close(self) -> None:
+        """The real bridge is its maker's to close."""
