@@ -32,6 +32,8 @@ _DISPATCH_PERIOD_S: Final = 30.0
 _LOOK_AGAIN_S: Final = 1.0
 _FLOOD_PERIOD_S: Final = 10.0
 _JANITOR_PERIOD_S: Final = 60.0
+# Longer than the room's members and the bridges' health may take to be asked.
+_ROOM_PERIOD_S: Final = 10.0
 
 
 async def run(
@@ -173,8 +175,12 @@ def _employ(made: build.House, stop: asyncio.Event, quiet: asyncio.Event) -> Non
                 _log.warning("store_away", error=str(error))
             await asyncio.sleep(_GAUGES_PERIOD_S)
 
+    async def moderate() -> None:
+        await made.desk.run(lambda: watch.beat("room"))
+
     for one in rooms.bridges.values():
         watch.listen(one, rooms.intake)
+    watch.watch("room", moderate, _ROOM_PERIOD_S)
     watch.watch("dispatcher", dispatch, _DISPATCH_PERIOD_S)
     watch.watch("flood", watch_flood, _FLOOD_PERIOD_S)
     watch.watch("janitor", tidy, _JANITOR_PERIOD_S)

@@ -10,13 +10,14 @@ import contextlib
 import dataclasses
 import functools
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
 from bot import config, janitor, receipts, registry, supervisor
 from bot.console import api
+from bot.console.room import desk
 from bot.contract import bridge, clock, messages
 from bot.dispatcher import loop as dispatching
 from bot.flood import look
@@ -119,11 +120,32 @@ def rooms(
     )
 
 
+def moderators(
+    made: Rooms,
+    health: Callable[[], Awaitable[Mapping[str, object]]],
+    mended: Callable[[str], None] = lambda _channel: None,
+) -> desk.Desk:
+    """The moderators' room around these rooms; bridges that host one get their door now."""
+    return desk.Desk(
+        store=made.store,
+        core=made.core,
+        keys=made.keys,
+        bridges=made.bridges,
+        moment=made.clock,
+        health=health,
+        mended=mended,
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """A running installation's parts. `app` is the ASGI application of the web listener."""
+    """A running installation's parts. `app` is the ASGI application of the web listener.
+
+    `desk`: the moderators' room, with nothing to do where no channel hosts one.
+    """
 
     rooms: Rooms
+    desk: desk.Desk
     supervisor: supervisor.Supervisor
     gauges: gauges.Gauges
     app: bridge.AsgiApp
@@ -207,7 +229,7 @@ async def house(
     watch = supervisor.Supervisor(
         clock=clock.SystemClock(),
         draw=random.random,
-        declared=("dispatcher", "flood", "janitor", "gauges"),
+        declared=("dispatcher", "flood", "janitor", "gauges", "room"),
     )
     made = rooms(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
@@ -227,6 +249,7 @@ async def house(
     )
     return House(
         rooms=made,
+        desk=moderators(made, watch.health, watch.retry),
         supervisor=watch,
         gauges=shown,
         app=web.create(

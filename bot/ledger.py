@@ -37,6 +37,8 @@ _USED = prepared.Listed(
     ),
     "scopes",
 )
+# The same, and on PostgreSQL theirs until the end: so a hint is the truth, always in one order.
+_USED_HELD = prepared.Listed(_USED.statement.order_by(_caps.c.scope).with_for_update(), "scopes")
 _insert = statements.upsert(_caps)
 _TAKE = prepared.Prepared(
     _insert.on_conflict_do_update(
@@ -94,7 +96,7 @@ def reserve(
     What is read first is only a hint: the conditional update decides, and raises ConflictError
     (the whole transaction runs again) if another worker was faster.
     """
-    answers, taken, limits = _judge(tx, requests, budget, now_ms)
+    answers, taken, limits = _judge(tx, requests, budget, now_ms, _USED_HELD)
     _take(tx, taken, limits)
     day = period(budget, now_ms)[:10]
     _post_rows(
@@ -112,11 +114,15 @@ def fits(
     tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
 ) -> list[str | None]:
     """What `reserve` would answer now, without taking anything."""
-    return _judge(tx, requests, budget, now_ms)[0]
+    return _judge(tx, requests, budget, now_ms, _USED)[0]
 
 
 def _judge(
-    tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
+    tx: sa.Connection,
+    requests: Sequence[Request],
+    budget: settings.Budget,
+    now_ms: int,
+    known: prepared.Listed,
 ) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)
@@ -135,7 +141,7 @@ def _judge(
         for r in requests
     ]
     names = sorted({name for each in wanted for name, *_ in each})
-    used: dict[str, int] = dict(_USED.rows(tx, names))
+    used: dict[str, int] = dict(known.rows(tx, names))
     taken: dict[str, int] = {}
     limits: dict[str, int] = {}
     answers: list[str | None] = []

@@ -7,7 +7,7 @@ and raises ConflictError, so that the whole transaction runs again on what is tr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -76,6 +76,8 @@ _DUE = prepared.Prepared(
     .where(_r.c.due_ms <= sa.bindparam("now_ms"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
+    # On PostgreSQL each worker takes others; SQLite knows no such clause and needs none.
+    .with_for_update(of=_r, skip_locked=True)
 )
 _NEXT = prepared.Prepared(
     sa.select(sa.func.min(_r.c.due_ms)).where(
@@ -191,6 +193,30 @@ def _statement(before: State, after: State, columns: tuple[str, ...]) -> prepare
         )
         _MOVES[before, after, columns] = statement
     return statement
+
+
+def set_aside(tx: sa.Connection, ids: Sequence[int], reason: str) -> set[int]:
+    """Hold these scheduled or held replies for another reason; those for which it is news."""
+    if not ids:
+        return set()
+    statement = (
+        sa.update(_r)
+        .where(_r.c.id.in_(ids), _r.c.reason != reason)
+        .where(_r.c.state.in_((State.HELD, State.SCHEDULED)))
+        .values(state=State.HELD, reason=reason, topic=None, approved=False)
+        .returning(_r.c.id)
+    )
+    return set(tx.execute(statement).scalars())
+
+
+def by_hand(tx: sa.Connection, persons: Iterable[int]) -> set[int]:
+    """Those of these people for whom a reply waits that is not the automatic one."""
+    query = sa.select(_r.c.person_id).where(
+        sa.literal_column("state") == sa.literal_column(f"'{State.HELD}'"),
+        _r.c.automatic.is_(False),
+        _r.c.person_id.in_(list(persons)),
+    )
+    return set(tx.execute(query).scalars())
 
 
 def take_windows(tx: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:

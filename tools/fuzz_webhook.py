@@ -147,7 +147,7 @@ class Fuzzer:
             "AccountSid": ACCOUNT,
             sid: ("CA" if sid == "CallSid" else "SM") + f"{draw.getrandbits(128):032x}",
             ours: OURS,
-            theirs: f"+336399800{draw.randrange(1, 100):02d}",
+            theirs: f"+3363998{draw.randrange(1, 100):04d}",
             "Body": draw.choice(_TEXTS),
             "MessageStatus": draw.choice(_STATUSES),
         }

@@ -18,6 +18,7 @@ from bot.cli import looking as looking
 from bot.cli import options as options
 from bot.cli import running as running
 from bot.cli import setting_up as setting_up
+from bot.cli import solving as solving
 from bot.cli import steering as steering
 from bot.cli import trying as trying
 
@@ -31,7 +32,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _room in (running, trying, looking, holding_back, steering, setting_up):
+for _room in (running, trying, looking, holding_back, steering, solving, setting_up):
     _room.register(app)
 
 

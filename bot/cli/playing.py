@@ -45,6 +45,14 @@ OwnPast = Annotated[
     bool, typer.Option("--own-past", help="Play what was written to this installation.")
 ]
 Days = Annotated[int, typer.Option("--days", help="So many days of the own past.", min=1)]
+OpinionPrice = Annotated[
+    str | None,
+    typer.Option(
+        "--opinion-price",
+        metavar="AMOUNT",
+        help="Whether a number is made up can be asked for so much (budget.opinions_day).",
+    ),
+]
 Against = Annotated[
     File, typer.Option("--against", metavar="FILE", help="Play it again with these settings.")
 ]
@@ -73,6 +81,7 @@ def simulate(
     save: Save = None,
     own_past: OwnPast = False,
     days: Days = 7,
+    opinion_price: OpinionPrice = None,
     against: Against = None,
     against_set: AgainstSet = None,
     config: options.ConfigFile = None,
@@ -93,8 +102,9 @@ def simulate(
         options.fail([wrong], options.FAULTY)
     if own_past and replies is not None:
         options.fail(["--replies is for floods: of the own past no number is kept"], options.FAULTY)
-    if save is not None and scenario is None:
-        options.fail(["--save keeps a made-up flood; give --scenario"], options.FAULTY)
+    if scenario is None and (save is not None or opinion_price is not None):
+        wrong = "--save and --opinion-price are for made-up floods; give --scenario"
+        options.fail([wrong], options.FAULTY)
     flood = None
     if scenario is not None:
         flood = made_floods.Flood(
@@ -110,6 +120,7 @@ def simulate(
         trace=trace,
         flood=flood,
         days=days if own_past else None,
+        opinion_price=opinion_price,
         save=save,
         replies=replies,
         chart=chart,

@@ -16,7 +16,7 @@ from rich import console, progress
 from bot import build, config
 from bot import simulate as simulation
 from bot.cli import opening, options, pricing
-from bot.contract import address, bridge
+from bot.contract import address, bridge, money
 from bot.inbox import signals
 from bot.policy import settings as policy
 
@@ -34,6 +34,7 @@ class Order:
     trace: pathlib.Path | None = None
     flood: simulation.Flood | None = None
     days: int | None = None
+    opinion_price: str | None = None
     save: pathlib.Path | None = None
     replies: pathlib.Path | None = None
     chart: pathlib.Path | None = None
@@ -108,6 +109,9 @@ def _played(
     order: Order, plays: Sequence[Play], folder: pathlib.Path
 ) -> tuple[simulation.Report, simulation.Report | None]:
     trace, known = order.trace, None
+    micros = None
+    if order.opinion_price is not None:
+        micros = money.parse(order.opinion_price, simulation.CURRENCY).micros
     if order.flood is not None:
         made = f"{order.flood.kind}-{order.flood.seed}.jsonl.gz"
         trace = order.save or folder / made
@@ -124,6 +128,7 @@ def _played(
                     progress=moved,
                     known=known,
                     others=play.others,
+                    opinion_micros=micros,
                 )
             )
     report = reports[0]

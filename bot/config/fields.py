@@ -19,6 +19,8 @@ from bot.policy import texts
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _ACI = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _TOKEN = re.compile(r"[!-~]{16,200}\Z")
+_HOURS = re.compile(r"(\d{2})-(\d{2})\Z")
+_MIDNIGHT: Final = 24
 _MXID = re.compile(r"@[^\s:]+:\S+\Z")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^?#\s]*)?\Z")
 REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
@@ -103,6 +105,21 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _account(name: str) -> str:
+    if not _MXID.match(name):
+        raise ValueError("is no account; write it as @name:server, in quotes")
+    return name
+
+
+def _hours(value: object) -> object:
+    """`08-20` as two hours of the day; over midnight as `20-08`."""
+    found = _HOURS.match(value) if isinstance(value, str) else None
+    if found is None or not all(int(hour) <= _MIDNIGHT for hour in found.groups()):
+        raise ValueError('must be hours of the day; write them as "08-20"')
+    begin, end = map(int, found.groups())
+    return (begin % _MIDNIGHT, end % _MIDNIGHT)
+
+
 def _store_url(url: str) -> str:
     if not url.startswith(("sqlite:", "postgresql:", "postgresql+asyncpg:")):
         raise ValueError("is no database of ours; write sqlite:FILE")
@@ -116,6 +133,8 @@ Language = Annotated[str, pydantic.AfterValidator(_language)]
 Number = Annotated[float, pydantic.BeforeValidator(_number)]
 OwnAddress = Annotated[str, pydantic.AfterValidator(_own)]
 Zone = Annotated[str, pydantic.AfterValidator(_zone)]
+Account = Annotated[str, pydantic.AfterValidator(_account)]
+Hours = Annotated[tuple[int, int], pydantic.BeforeValidator(_hours)]
 Token = Annotated[str, pydantic.AfterValidator(_token)]
 PublicUrl = Annotated[str, pydantic.AfterValidator(_public_url)]
 StoreUrl = Annotated[str, pydantic.AfterValidator(_store_url)]

@@ -21,6 +21,7 @@ _REPLY: Final = policy.Reply()
 _BUDGET: Final = policy.Budget()
 _RETENTION: Final = policy.Retention()
 _FLOOD: Final = policy.Flood()
+_ROOM: Final = policy.Room()
 _STORE: Final = settings.StoreSettings()
 _WEB: Final = settings.WebSettings()
 _LOG: Final = settings.LogSettings()
@@ -59,6 +60,37 @@ class Web(Section):
         "secret that `/metrics` and the details of `/health` ask for as `Authorization: Bearer …`; "
         "empty: they are for this machine alone; needed behind a reverse proxy",
         "text",
+    )
+
+
+class Room(Section):
+    """Who may be what stands in the channel that hosts the room."""
+
+    language: Literal["fr", "en"] = fields.setting(
+        _ROOM.language, "what notices are in; a command is answered in its own", "fr, en"
+    )
+    power: int = fields.whole(
+        _ROOM.power, "under this power level in the room everybody is a reader", "", ge=0, le=100
+    )
+    unsigned_devices: bool = fields.setting(
+        _ROOM.unsigned_devices,
+        "obey devices that their owner has not verified (encrypted rooms)",
+        "true or false",
+    )
+    digest_hour: int = fields.whole(
+        _ROOM.digest_hour, "when the day's figures are told", "hour of day", ge=0, le=23
+    )
+    on_call: dict[fields.Account, fields.Hours] = fields.setting(
+        {},
+        'who is woken when, `on_call."@anna:example.org" = "08-20"`; nobody listed: everybody, '
+        "always",
+        "table",
+    )
+    cap_day_max: fields.Micros | None = fields.amount(
+        None, "the most that the room may set `cap_day` to; else `budget.cap_day` itself"
+    )
+    cap_month_max: fields.Micros | None = fields.amount(
+        None, "the most that the room may set `cap_month` to; else `budget.cap_month` itself"
     )
 
 
@@ -300,6 +332,7 @@ SECTIONS: Final[dict[str, type[pydantic.BaseModel]]] = {
     "fx": Fx,
     "retention": Retention,
     "flood": Flood,
+    "room": Room,
     "log": Log,
 }
 """In the order of docs/settings.md; `channels` stands apart."""

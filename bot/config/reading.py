@@ -158,6 +158,7 @@ def _freeze(
         budget=_budget(sections["budget"], sections["fx"], channels),
         retention=policy.Retention(**sections["retention"].model_dump()),
         flood=policy.Flood(**sections["flood"].model_dump()),
+        room=_room(sections["room"]),
     )
     store = sections["store"]
     return settings.Settings(
@@ -177,6 +178,16 @@ def _reply(section: model.Reply) -> policy.Reply:
         **plain,
         languages=frozenset({*section.languages, section.language}),
         texts=MappingProxyType(dict(section.texts)),
+    )
+
+
+def _room(section: model.Room) -> policy.Room:
+    plain = section.model_dump(exclude={"on_call", "cap_day_max", "cap_month_max"})
+    return policy.Room(
+        **plain,
+        on_call=MappingProxyType(dict(section.on_call)),
+        cap_day_max_micros=section.cap_day_max,
+        cap_month_max_micros=section.cap_month_max,
     )
 
 

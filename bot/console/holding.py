@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.console import audit, names
+from bot.console import audit, challenge, names
 from bot.console.results import Done, Refusal, Words, said
 from bot.dispatcher import claim
 from bot.policy import decision, reasons, settings
@@ -83,6 +83,8 @@ def resume(tx: sa.Connection, *, now_ms: int, who: str, channel: str | None = No
         words = (_PAUSED, "stopped", claim.CHALLENGE)
         lifted = [key for word in words if (key := f"{word}:{channel}") in controls]
     for key in lifted:
+        if channel is not None and key.startswith(f"{claim.CHALLENGE}:"):
+            challenge.lift(tx, channel=channel, now_ms=now_ms)
         events.control(tx, now_ms, key, None)
     audit.note(tx, now_ms, who, "resume", channel=channel)
     if not lifted:
@@ -150,6 +152,9 @@ def approve(
     def refuse(row: Mapping[str, Any], person: Mapping[str, Any]) -> Words | None:
         if row["state"] != State.HELD:
             return _not_held(row["state"])
+        if not row["automatic"] and row["text_enc"] is None:
+            # It waits for words of a moderator; they had the usual ones.
+            return reasons.of(decision.Reason.ANSWERED)
         for column, reason in (
             ("opted_out_ms", decision.Reason.OPTED_OUT),
             ("blocked_ms", decision.Reason.BLOCKED),

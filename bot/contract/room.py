@@ -227,6 +227,8 @@ class Outgoing:
     `reactions`: keys that we put below our message ourselves, so that one tap decides.
     `image`: sent in place of the text, which then is its caption.
     `mentions`: accounts that this wakes (`m.mentions`); nobody else is ever woken.
+    `withdraws`: event id of our own earlier message to take back (redact) in place of saying
+    anything: it showed somebody, and an edit would leave it in the history.
     """
 
     id: str
@@ -239,6 +241,7 @@ class Outgoing:
     reactions: tuple[str, ...] = ()
     image: Image | None = None
     mentions: tuple[str, ...] = ()
+    withdraws: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an id that cannot stand in a URL."""

@@ -49,7 +49,7 @@ class Claim:
 
     `torn`: it was handed over before and may be out, so it never goes back to `scheduled`.
     `moved_from`: the channel and address he wrote to, if it goes out from another; `refused`:
-    channels that refused it for good.
+    channels that refused it for good; `lease_until_ms`: from then on it is others' to settle.
     """
 
     id: int
@@ -61,6 +61,7 @@ class Claim:
     outbound: messages.OutboundReply
     reservation: ledger.Reservation
     attempts: int
+    lease_until_ms: int
     moved_from: tuple[str, str] | None = None
     refused: frozenset[str] = frozenset()
     torn: bool = False
@@ -295,7 +296,7 @@ def _reserve(
         rows.append(_sending(one, period, window_ms, now_ms))
         if reply.automatic:
             windows.append((reply.person_id, reply.window_ms, until_ms))
-        claims.append(_claim(one, plan, period, window_ms))
+        claims.append(_claim(one, plan, period, window_ms, now_ms + LEASE_MS))
     outbox.move(tx, State.SCHEDULED, State.SENDING, rows)
     outbox.take_windows(tx, windows)
     return claims, others
@@ -322,7 +323,7 @@ def _sending(one: Ready, period: str, window_ms: int, now_ms: int) -> dict[str, 
     }
 
 
-def _claim(one: Ready, plan: Plan, period: str, window_ms: int) -> Claim:
+def _claim(one: Ready, plan: Plan, period: str, window_ms: int, lease_until_ms: int) -> Claim:
     reply = one.reply
     network = plan.bridges[one.offer.channel].network
     return Claim(
@@ -352,4 +353,5 @@ def _claim(one: Ready, plan: Plan, period: str, window_ms: int) -> Claim:
         moved_from=one.moved_from,
         refused=reply.refused,
         attempts=reply.attempts + 1,
+        lease_until_ms=lease_until_ms,
     )

@@ -89,7 +89,7 @@ class Dispatcher:
         if due_ms is None or due_ms > now_ms:
             return _NOTHING
         work = functools.partial(claiming.claim, plan=self._plan, now_ms=now_ms, limit=BATCH)
-        return await self._store.write(work)
+        return await self._store.write(work, together=True)
 
     async def repair(self) -> int:
         """Make torn sends again where that is certain to reach him once; how many."""
@@ -101,7 +101,7 @@ class Dispatcher:
     async def _torn(self) -> list[claiming.Claim]:
         now_ms = clock.to_ms(self._clock.now())
         work = functools.partial(torn.take, plan=self._plan, now_ms=now_ms, limit=BATCH)
-        return await self._store.write(work)
+        return await self._store.write(work, together=True)
 
     async def _send(self, claims: Sequence[claiming.Claim]) -> None:
         """Send at once what was claimed, record as results come in, many in one transaction."""
@@ -121,7 +121,9 @@ class Dispatcher:
             controls = await self._store.read(events.controls)
         except database.StoreAwayError:
             return None
-        if claiming.paused(controls, claim.channel, clock.to_ms(self._clock.now())):
+        now_ms = clock.to_ms(self._clock.now())
+        # A process that was stopped for long wakes up here: its sends are others' by now.
+        if claiming.paused(controls, claim.channel, now_ms) or now_ms >= claim.lease_until_ms:
             return None
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
@@ -139,7 +141,7 @@ class Dispatcher:
                 recording.record, results=results, core=self._core, now_ms=now_ms
             )
             try:
-                await self._store.write(work)
+                await self._store.write(work, together=True)
             except database.StoreAwayError:
                 _log.warning("record_waits", replies=len(results))
                 self._beat()

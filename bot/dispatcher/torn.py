@@ -26,6 +26,7 @@ _TORN = (
     .where(_r.c.lease_until_ms < sa.bindparam("now_ms"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
+    .with_for_update(of=_r, skip_locked=True)
 )
 _AGAIN = (
     sa.update(_r)
@@ -56,7 +57,7 @@ def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> lis
             "until": now_ms + claim.LEASE_MS,
         }
         try:
-            made = _claim(dict(row), plan)
+            made = _claim(dict(row), plan, lease["until"])
         except vault.SealedError:
             unsure = {"id": row["id"], "reason": decision.Reason.SEALED, "lease_until_ms": None}
             outbox.move(tx, State.SENDING, State.UNKNOWN, [unsure])
@@ -66,7 +67,7 @@ def take(tx: sa.Connection, *, plan: claim.Plan, now_ms: int, limit: int) -> lis
     return claims
 
 
-def _claim(row: dict[str, Any], plan: claim.Plan) -> claim.Claim:
+def _claim(row: dict[str, Any], plan: claim.Plan, lease_until_ms: int) -> claim.Claim:
     network = plan.bridges[row["channel"]].network
     value = plan.keys.open(row["address_enc"], outbox.place(row["id"]))
     text = routes.wording(
@@ -102,5 +103,6 @@ def _claim(row: dict[str, Any], plan: claim.Plan) -> claim.Claim:
             crossed=row["network"] != network,
         ),
         attempts=row["attempts"] + 1,
+        lease_until_ms=lease_until_ms,
         torn=True,
     )

@@ -45,13 +45,17 @@ class Flood:
         self._clock = moment
         self._memory: memory.Memory | None = None
         self._closed: dict[int, memory.Bucket] = {}
-        self._since_ms = snapshot.bucket_ms(clock.to_ms(moment.now())) + snapshot.BUCKET_MS
+        self._looked_ms = clock.to_ms(moment.now())
+        self._since_ms = snapshot.bucket_ms(self._looked_ms) + snapshot.BUCKET_MS
         self.snapshot = snapshot.CALM
 
     async def look(self) -> Mapping[str, int]:
         """One round, one transaction. Raises StoreAwayError."""
         now_ms = clock.to_ms(self._clock.now())
         known, self._memory = self._memory, None
+        if now_ms - self._looked_ms > _RECENT_MS:
+            # The machine slept, or the database was away: as after a start.
+            self._since_ms = snapshot.bucket_ms(now_ms) + snapshot.BUCKET_MS
 
         def work(tx: sa.Connection) -> tuple[memory.Memory, Mapping[str, int]]:
             # After a failure the memory is read again: what was half done here is forgotten.
@@ -60,6 +64,7 @@ class Flood:
 
         seen, counts = await self._store.write(work)
         self._memory = seen
+        self._looked_ms = now_ms
         self.snapshot = snapshot.Snapshot(
             at_ms=now_ms,
             mode=seen.setting.mode,
@@ -83,7 +88,7 @@ class Flood:
         )
         for word in byhand.fine(found):
             flagged.pop(word, None)
-        fresh = len(flagged.keys() - known.flagged.keys())
+        fresh = flagged.keys() - known.flagged.keys()
         known.flagged = flagged
         usual = known.usual(self._common)
         known.strong = set(topics.strong(seen, usual, flagged, known.strong))
@@ -93,19 +98,22 @@ class Flood:
             tx, known.setting, self._sight(tx, known, recent, now_ms), found
         )
         if fresh:
-            events.append(tx, now_ms, "new_topic", {"words": fresh})
+            people = max(seen.words.get(word, 0) for word in fresh)
+            told = {"words": len(fresh), "people": people, "of": seen.senders}
+            events.append(tx, now_ms, "new_topic", told)
         rows.forget(tx, oldest_ms - snapshot.BUCKET_MS)
         if known.mark() != before:
             rows.keep(tx, known)
         released = orders.release_fine(tx, found, now_ms)
         doubted = known.surges | byhand.crowd(found, now_ms)
         released += self._release(tx, known, doubted, now_ms)
-        return {"topics": len(flagged), "new": fresh, "released": released}
+        return {"topics": len(flagged), "new": len(fresh), "released": released}
 
     def _buckets(self, tx: sa.Connection, oldest_ms: int, now_ms: int) -> dict[int, memory.Bucket]:
         """Closed buckets from memory, the last two and unknown ones from the rows."""
         open_ms = snapshot.bucket_ms(now_ms) - snapshot.BUCKET_MS
-        since_ms = open_ms if self._closed else oldest_ms
+        # A look that was left out must leave out no bucket.
+        since_ms = min(open_ms, max(self._closed)) if self._closed else oldest_ms
         self._closed |= rows.buckets(tx, since_ms)
         self._closed = {s: b for s, b in self._closed.items() if s >= oldest_ms}
         return dict(self._closed)
@@ -118,10 +126,15 @@ class Flood:
         self, known: memory.Memory, recent: Mapping[int, memory.Bucket], now_ms: int
     ) -> None:
         usual = self._usual(known)
+        today = periods.day(now_ms, self._core.budget.timezone)
+        seen = {hour for day, hours in known.days.items() if day != today for hour in hours}
         for start_ms, bucket in recent.items():
+            hour = self._local(start_ms).hour
+            if hour not in seen:
+                # What is only guessed of an hour is no measure: else it would never be learned.
+                continue
             span_ms = min(snapshot.BUCKET_MS, max(now_ms - start_ms, 1))
             share = max(span_ms / _HOUR_MS, _SHORTEST_SHARE)
-            hour = self._local(start_ms).hour
             if breaker.surging(
                 bucket.senders, bucket.topical, usual, hour, share, self._core.flood
             ):

@@ -168,7 +168,7 @@ class Inbox:
         try:
             # A transaction that lost a race is run again with fresh ids.
             await self._context.ids.top_up(self._store, database.TRIES * len(batch))
-            await self._store.write(work)
+            await self._store.write(work, together=True)
         except database.StoreAwayError as error:
             raise intake.NotStoredError(str(error)) from error
 

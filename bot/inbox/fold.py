@@ -6,12 +6,21 @@ before it did. Pure but for taking ids; nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bot.contract import address, messages
-from bot.inbox import signals, state
-from bot.policy import decision, delay, language, lifecycle, machine, numbers, optout, texts
+from bot.inbox import lanes, signals, state
+from bot.policy import (
+    decision,
+    delay,
+    distress,
+    lifecycle,
+    machine,
+    numbers,
+    optout,
+    proof,
+)
 from bot.policy.decision import Verdict
 from bot.store import ratios
 
@@ -20,7 +29,7 @@ _NO_NUMBER: Final = numbers.NumberFacts(
     e164=None, region=None, number_type=numbers.NumberType.OTHER, valid=False
 )
 
-TakeIds = Callable[[str], int]
+TakeIds = state.TakeIds
 
 
 def fold(
@@ -76,12 +85,15 @@ def facts(
     if wish is None and message.kind is messages.Kind.TEXT:
         said = optout.read(message.text)
         wish = messages.Wish(said) if said is not None else None
+    by_machine = bool(message.text) and machine.kind(message.text) is not None
     return (
         decision.Facts(
             at_ms=item.at_ms,
             kind=message.kind,
             wish=wish,
-            machine=bool(message.text) and machine.kind(message.text) is not None,
+            machine=by_machine,
+            lane=None if by_machine or wish is not None else distress.lane(message.text),
+            proof=proof.read(message.text) is not None,
             ineligible=ineligible,
             opted_out=person.opted_out_ms is not None,
             blocked=person.blocked_ms is not None,
@@ -129,7 +141,12 @@ def _one(
             person.opted_out_ms = None
     elif decided.reason == decision.Reason.PENDING and person.waiting is not None:
         _again(context, item, person.waiting)
-    _record(context, item, person, decided, number, written)
+    elif decided.reason == decision.Reason.PROOF:
+        written.proofs.append((person.id, proof.read(item.message.text) or ""))
+    if known_facts.lane is not None:
+        lanes.note(context, item, person, known_facts.lane, decided, number, written, take)
+    sealed = lanes.kept(context, item, person, decided, known_facts.lane)
+    _record(context, item, person, decided, number, written, sealed)
 
 
 def _reply(  # noqa: PLR0917 (the fold's own state, passed on)
@@ -141,7 +158,7 @@ def _reply(  # noqa: PLR0917 (the fold's own state, passed on)
     written: state.Written,
     take: TakeIds,
 ) -> None:
-    rules, message = context.core.reply, item.message
+    rules = context.core.reply
     reply_id = take("replies")
     due_ms = decided.due_ms or item.at_ms
     held = decided.verdict is Verdict.HOLD
@@ -152,27 +169,9 @@ def _reply(  # noqa: PLR0917 (the fold's own state, passed on)
         due_ms=due_ms,
         window_ms=due_ms + rules.window_days * _DAY_MS,
     )
-    spoken = language.detect(message.text) if message.text else None
-    waiting.row = {
-        "id": reply_id,
-        "person_id": person.id,
-        "automatic": True,
-        "state": waiting.state,
+    waiting.row = lanes.row(context, item, person, number, waiting) | {
         "reason": decided.reason,
-        "network": message.sender.network,
-        "channel": message.channel,
-        "own_address": message.recipient.value,
-        "country": number.region,
-        "language": texts.choose_language(
-            collective=rules.language, detected=spoken, allowed=rules.languages
-        ),
-        "address_enc": context.keys.seal(message.sender.value, f"replies/{reply_id}"),
-        "first_ms": item.at_ms,
-        "due_ms": due_ms,
-        "window_ms": waiting.window_ms,
-        "attempts": 0,
         "words": signals.note(context, item, written),
-        "approved": False,
     }
     written.replies.append(waiting.row)
     person.waiting = waiting
@@ -216,6 +215,7 @@ def _record(  # noqa: PLR0917 (the fold's own state, passed on)
     decided: decision.Decision,
     number: numbers.NumberFacts,
     written: state.Written,
+    sealed: bytes | None,
 ) -> None:
     message = item.message
     waiting = person.waiting
@@ -236,6 +236,7 @@ def _record(  # noqa: PLR0917 (the fold's own state, passed on)
         "prefix": (
             context.keys.hash("prefix", numbers.prefix(number.e164)) if number.e164 else None
         ),
+        "text_enc": sealed,
     }
     written.inbound.append(row)
     name = f"{decided.verdict}:{decided.reason}"

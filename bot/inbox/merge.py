@@ -15,9 +15,18 @@ from bot import outbox
 from bot.inbox import state
 from bot.policy import decision
 from bot.policy.lifecycle import State
-from bot.store import events, tables
+from bot.store import database, events, prepared, tables
 
 _p, _i, _r = tables.persons, tables.identities, tables.replies
+
+# Changes nothing, and so locks the row where others write beside us.
+_SAME = prepared.Prepared(
+    sa.update(_p)
+    .where(_p.c.id == sa.bindparam("of"), _p.c.blocked_until_ms == sa.bindparam("was"))
+    .where(sa.func.coalesce(_p.c.opted_out_ms, -1) == sa.bindparam("wished"))
+    .where(_p.c.merged_into.is_(None))
+    .values(last_ms=_p.c.last_ms)
+)
 
 
 def _first(values: Sequence[int | None]) -> int | None:
@@ -27,6 +36,7 @@ def _first(values: Sequence[int | None]) -> int | None:
 def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
     """Merge persons as loaded (the first survives) at the time of the message that told."""
     survivor, *others = owners
+    _still(tx, owners)
     answered = any(p.waiting is None and p.blocked_until_ms > at_ms for p in owners)
     kept = _keep_one(tx, owners, answered=answered)
     # After the cancellations: the window of the reply that stays, or of the answer that went out.
@@ -51,6 +61,20 @@ def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
         )
     )
     events.append(tx, at_ms, "merged", {"persons": len(owners)})
+
+
+def _still(tx: sa.Connection, owners: Sequence[state.Person]) -> None:
+    """They are as they were loaded, and stay so until the end; else all of it runs again."""
+    rows = [
+        {
+            "of": p.id,
+            "was": p.blocked_until_ms,
+            "wished": -1 if p.opted_out_ms is None else p.opted_out_ms,
+        }
+        for p in owners
+    ]
+    if _SAME.many(tx, rows) != len(rows):
+        raise database.ConflictError("a person changed meanwhile")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

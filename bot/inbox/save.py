@@ -21,6 +21,7 @@ _CHANGE = prepared.Prepared(
     .where(_p.c.id == sa.bindparam("of"))
     .where(_p.c.blocked_until_ms == sa.bindparam("was_blocked"))
     .where(sa.func.coalesce(_p.c.opted_out_ms, -1) == sa.bindparam("was_opted_out"))
+    .where(_p.c.merged_into.is_(None))
     .values(
         last_ms=sa.bindparam("last"),
         messages=_p.c.messages + sa.bindparam("added"),
@@ -34,6 +35,8 @@ _PUSH = prepared.Prepared(
     .where(sa.text("state IN ('held', 'scheduled')"))
     .values(due_ms=sa.bindparam("due"))
 )
+# Made up by the thousand they would fill the events; a real one is sent again if it was missed.
+_PROOFS = 100
 _SEEN = prepared.Insert(tables.seen)
 _IDENTITIES = prepared.Insert(tables.identities)
 _PERSONS = prepared.Insert(_p)
@@ -62,6 +65,7 @@ def folded(
     changed = [p for p in known.persons.values() if p.added]
     _persons(tx, changed)
     _IDENTITIES.many(tx, written.identities)
+    told = _lanes(tx, written.lanes)
     _cancel(tx, changed)
     outbox.add(tx, [{"address_enc": None, **row} for row in written.replies])
     _push(tx, changed)
@@ -72,6 +76,32 @@ def folded(
         ledger.take_inbound(tx, written.costs, context.core.budget, now_ms)
     if written.optouts:
         events.append(tx, now_ms, "opt_outs", {"n": written.optouts})
+    for one in told:
+        about = {"person": one.person_id, "reply": one.reply_id, "language": one.language}
+        events.append(tx, now_ms, "priority", {"lane": one.lane, **about})
+    for person_id, letters in written.proofs[:_PROOFS]:
+        word = context.keys.lasting("proof", letters).hex()
+        events.append(tx, now_ms, "proof", {"person": person_id, "word": word})
+
+
+def _lanes(tx: sa.Connection, found: Sequence[state.Lane]) -> list[state.Lane]:
+    """Those that are news: what is held for a moderator already is not told again."""
+    if not found:
+        return []
+    asides = [one.reply_id for one in found if one.aside]
+    fresh = outbox.set_aside(tx, asides, decision.Reason.PRIORITY)
+    known = outbox.by_hand(tx, {one.person_id for one in found if one.row is not None})
+    told, rows = [], []
+    for one in found:
+        if one.row is not None:
+            if one.person_id in known:
+                continue
+            known.add(one.person_id)
+            rows.append(one.row)
+        if not one.aside or one.reply_id in fresh:
+            told.append(one)
+    outbox.add(tx, rows)
+    return told
 
 
 def flood(tx: sa.Connection, written: state.Written) -> None:

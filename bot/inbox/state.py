@@ -11,6 +11,8 @@ from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import ids, vault
 
+TakeIds = Callable[[str], int]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -40,6 +42,7 @@ class Waiting:
     row: dict[str, Any] | None = None
     cancel: bool = False
     pushed: bool = False
+    priority: bool = False
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -87,9 +90,25 @@ class Known:
         return sorted((self.persons[i] for i in found), key=lambda p: (p.created_ms, p.id))
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Somebody should read a message first. `lane` as in policy.distress.
+
+    `reply_id`: the reply that waits for that. `row`: of one that is made only so that somebody
+    who was answered before can be answered by hand. `aside`: it was scheduled or held before.
+    """
+
+    person_id: int
+    reply_id: int
+    lane: str
+    language: str
+    row: dict[str, Any] | None = None
+    aside: bool = False
+
+
 @dataclasses.dataclass(slots=True)
 class Written:
-    """Rows that the fold wants written."""
+    """Rows that the fold wants written. `proofs`: person and the letters of a word they sent."""
 
     inbound: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     identities: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -97,4 +116,6 @@ class Written:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     costs: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
     flood: dict[tuple[int, int], int] = dataclasses.field(default_factory=dict)
+    lanes: list[Lane] = dataclasses.field(default_factory=list)
+    proofs: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     optouts: int = 0

@@ -6,6 +6,6 @@ in while we were away, `rounds` runs them all and remembers when each ran. Must 
 never holds the writer for long.
 """
 
-from bot.janitor.rounds import Janitor, tidy
+from bot.janitor.rounds import OPINIONS_EVERY_S, Janitor, tidy
 
-__all__ = ["Janitor", "tidy"]
+__all__ = ["OPINIONS_EVERY_S", "Janitor", "tidy"]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from bot.contract import bridge, clock, intake
-from bot.janitor import look_ups, opinions, retention, sealed, stuck, sweep, unsure
+from bot.janitor import afterwards, look_ups, opinions, retention, sealed, stuck, sweep, unsure
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import database, vault
@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 Counts = Mapping[str, int]
 # A chore that did not run for so many of its periods is late.
 PATIENCE: Final = 3
+OPINIONS_EVERY_S: Final = 60
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Janitor:
         self._started_ms = clock.to_ms(moment.now())
         asking = unsure.Asking(keys, bridges, door.receipts)
         sweeps = sweep.Sweeps(bridges, door)
+        after = afterwards.Afterwards(bridges, asking.ask, door.receipts)
         looking = look_ups.LookUps(core=core, keys=keys, bridges=bridges, flood=flood)
         doubting = opinions.Opinions(core=core, keys=keys, bridges=bridges, flood=flood)
 
@@ -98,11 +100,12 @@ class Janitor:
             Chore(name="ask", every_s=30, step=functools.partial(asking.step, store)),
             Chore(
                 name="opinions",
-                every_s=60,
+                every_s=OPINIONS_EVERY_S,
                 step=functools.partial(doubting.step, store),
             ),
             Chore(name="look_ups", every_s=60, step=functools.partial(looking.step, store)),
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
+            Chore(name="afterwards", every_s=60, step=functools.partial(after.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
             Chore(
                 name="forget",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.store import database, tables, vault
+from bot.store import database, prepared, tables, vault
 
 SLICE: Final = 500
 
@@ -78,4 +78,4 @@ def _save(tx: sa.Connection, *, table: sa.Table, column: str, rows: list[dict[st
         .where(table.c.id == sa.bindparam("of"), table.c[column] == sa.bindparam("was"))
         .values({column: sa.bindparam("now")})
     )
-    return tx.execute(statement, rows).rowcount
+    return prepared.Prepared(statement).many(tx, rows)

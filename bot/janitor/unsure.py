@@ -80,7 +80,7 @@ class Asking:
     async def step(self, store: database.Store, now_ms: int) -> dict[str, int]:
         """Ask about at most PER_RUN replies; how many were asked about and settled."""
         due = await store.read(lambda tx: self._due(tx, now_ms))
-        answers = await asyncio.gather(*(self._ask(row) for row in due))
+        answers = await asyncio.gather(*(self.ask(row) for row in due))
         receipts = [one for one in answers if one is not None]
         if receipts:
             await self._take(receipts)
@@ -102,7 +102,8 @@ class Asking:
         rows = outbox.load(tx, ids)
         return [rows[i] for i in ids]
 
-    async def _ask(self, row: Mapping[str, Any]) -> messages.DeliveryReceipt | None:
+    async def ask(self, row: Mapping[str, Any]) -> messages.DeliveryReceipt | None:
+        """What the channel's provider says of this reply; None if it says nothing."""
         way = self._bridges[row["channel"]]
         if not isinstance(way, bridge.FetchesStatus):
             return None

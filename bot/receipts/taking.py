@@ -55,6 +55,13 @@ _PRICED = (
 )
 _PARTS = sa.update(_r).where(_r.c.id == sa.bindparam("of")).values(parts=sa.bindparam("count"))
 
+_TAKEN = (
+    sa.update(_p)
+    .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms < sa.bindparam("until"))
+    .values(blocked_until_ms=sa.bindparam("until"))
+)
+_GIVEN_BACK: Final = frozenset({State.CANCELLED, State.EXPIRED})
+
 _WAITS: Final = frozenset({State.HELD, State.SCHEDULED, State.SENDING})
 _TARGET: Final = {
     messages.Delivery.SENT: State.SENT,
@@ -133,7 +140,7 @@ async def take(
             tx.execute(sa.insert(_e), [_early_row(one, now_ms) for one in early])
             _bound(tx)
 
-    await store.write(work)
+    await store.write(work, together=True)
 
 
 def settle_early(tx: sa.Connection, core: settings.Core, now_ms: int, limit: int = SLICE) -> int:
@@ -226,6 +233,8 @@ def _deliver(
     """Move the reply if the lifecycle allows it from where it is; else it is old news, None."""
     before, after = State(row["state"]), _TARGET[receipt.delivery or messages.Delivery.SENT]
     if after not in lifecycle.MOVES[before]:
+        if before in _GIVEN_BACK and after is not State.FAILED and receipt.reply_id is not None:
+            _came_after_all(tx, row)
         return None
     change: dict[str, Any] = {
         "id": row["id"],
@@ -248,6 +257,12 @@ def _deliver(
         # What was unknown is never sent again by itself, whatever seems worth it.
         return None
     return after
+
+
+def _came_after_all(tx: sa.Connection, row: Mapping[str, Any]) -> None:
+    """Refused by the network (a 429), dropped by us, and delivered all the same: his one reply."""
+    person = people.survivor(tx, row["person_id"])
+    tx.execute(_TAKEN, {"person": person, "until": row["window_ms"]})
 
 
 def _stop(tx: sa.Connection, channels: set[str], now_ms: int) -> None:

@@ -6,7 +6,7 @@ of its own would prove nothing about the real ones.
 """
 
 from bot.simulate.chart import NoChartError
-from bot.simulate.made_floods import KINDS, Flood, Truth, write
+from bot.simulate.made_floods import CURRENCY, KINDS, Flood, Truth, write
 from bot.simulate.past import Past
 from bot.simulate.past import read as read_past
 from bot.simulate.past_stage import PastError
@@ -16,6 +16,7 @@ from bot.simulate.running import run
 from bot.simulate.trace import TraceError
 
 __all__ = [
+    "CURRENCY",
     "KINDS",
     "Flood",
     "NoChartError",

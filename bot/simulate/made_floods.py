@@ -33,6 +33,7 @@ KINDS: Final = (
     "viral",
     "quiet",
 )
+CURRENCY: Final = "EUR"
 PERSON: Final = "person"
 BAIT: Final = "bait"
 SPOOFED: Final = "spoofed"
@@ -122,7 +123,7 @@ def write(path: pathlib.Path, plan: Flood) -> Truth:
         "timezone": _ZONES[plan.language],
         "to": _OWN,
         "signal": [],
-        "sms_price_per_segment": {"currency": "EUR", **made_senders.PRICES},
+        "sms_price_per_segment": {"currency": CURRENCY, **made_senders.PRICES},
     }
     with _opened(path) as file:
         file.write(json.dumps(world) + "\n")

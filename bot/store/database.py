@@ -130,11 +130,14 @@ class Store:
         except exc.DBAPIError as error:
             raise StoreAwayError(_plain(error)) from None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, together: bool = False) -> T:
         """Run `work` in a transaction and commit; T is what it returned.
 
-        Raises StoreAwayError (nothing was stored) and whatever `work` raises (rolled back).
+        `together`: on a database that several may write to at once it may run beside others of
+        its kind, which it minds; any other work is alone, as all are here. Raises StoreAwayError
+        (nothing was stored) and whatever `work` raises (rolled back).
         """
+        del together
         if self._thread is None or self._writer is None:
             return self._write(work)
         loop = asyncio.get_running_loop()
@@ -180,6 +183,14 @@ class Store:
             # Statements that SQLAlchemy ran itself began a transaction.
             if self._writer.in_transaction():
                 self._writer.rollback()
+
+    async def hold(self, name: str) -> bool:
+        """Whether `name` (leading the flood, say) is this process's; with one file it always is.
+
+        Ask again at least every holds.ASK_S: another process takes over from one that is gone.
+        """
+        del name
+        return True
 
     async def checkpoint(self) -> None:
         """Move the write-ahead log into the file, without blocking writers or readers."""

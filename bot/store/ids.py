@@ -43,7 +43,7 @@ class Ids:
         for name in NAMES:
             if sum(map(len, self._blocks[name])) < count:
                 fresh = await store.write(
-                    functools.partial(_block, name=name, count=max(BLOCK, count))
+                    functools.partial(_block, name=name, count=max(BLOCK, count)), together=True
                 )
                 with self._lock:
                     self._blocks[name].append(fresh)

@@ -50,6 +50,6 @@ class KeyValue:
     async def put(self, key: str, value: str | None) -> None:
         """Store the value; None deletes it. Raises NotKeptError."""
         try:
-            await self._store.write(lambda tx: put(tx, self._channel, key, value))
+            await self._store.write(lambda tx: put(tx, self._channel, key, value), together=True)
         except database.StoreAwayError as error:
             raise NotKeptError(str(error)) from None

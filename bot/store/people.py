@@ -9,6 +9,11 @@ from bot.store import tables
 _p = tables.persons
 
 
+def text_place(person_id: int, received_ms: int) -> str:
+    """Where a message's sealed words belong (vault): its id is not known when it is sealed."""
+    return f"inbound/{person_id}/{received_ms}"
+
+
 def survivor(tx: sa.Connection, person_id: int) -> int:
     """The person that this one was merged into, however often; itself if never."""
     seen = {person_id}

@@ -2,9 +2,10 @@
 
 SQLAlchemy stays the only source of the SQL. What is saved is its work around each execution (some
 60 to 100 microseconds: cache keys, contexts, result objects), which on SQLite in the same process
-is ten times the statement itself. On any other database the same statement takes SQLAlchemy's own
-way, so nothing here needs a second spelling. Must only be used inside a store's transaction:
-`Store.write` and `Store.read` turn the driver's errors into their own.
+is ten times the statement itself. On PostgreSQL the same statements take arrays (`setwise`), one
+trip for all rows; behind another adaptor they go SQLAlchemy's own way. Nothing here needs a second
+spelling. Must only be used inside a store's transaction: `Store.write` and `Store.read` turn the
+driver's errors into their own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+
+if TYPE_CHECKING:
+    from bot.store import setwise
 
 Row = tuple[Any, ...]
 
@@ -34,6 +38,8 @@ class Prepared:
         self._text: str | None = None
         self._fixed: dict[str, Any] = {}
         self._booleans: tuple[int, ...] = ()
+        self._select: setwise.Select | None = None
+        self._change: setwise.Change | None = None
 
     def _compile(self) -> str:
         compiled = self.statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
@@ -46,7 +52,11 @@ class Prepared:
         """All rows of a SELECT, in the order of its columns."""
         driver = _driver(tx)
         if driver is None:
-            return [tuple(row) for row in tx.execute(self.statement, params)]
+            if (sets := _setwise(tx)) is None:
+                return [tuple(row) for row in tx.execute(self.statement, params)]
+            if self._select is None:
+                self._select = sets.Select(self.statement)
+            return self._select.rows(tx, params)
         text = self._text or self._compile()
         found = driver.execute(text, {**self._fixed, **(params or {})}).fetchall()
         return _as_booleans(found, self._booleans) if self._booleans else found
@@ -55,7 +65,11 @@ class Prepared:
         """Run once for each row; how many rows of the table changed."""
         driver = _driver(tx)
         if driver is None:
-            return tx.execute(self.statement, rows).rowcount
+            if (sets := _setwise(tx)) is None:
+                return tx.execute(self.statement, rows).rowcount
+            if self._change is None:
+                self._change = sets.Change(self.statement)
+            return self._change.many(tx, rows)
         text = self._text or self._compile()
         if self._fixed:
             rows = [{**self._fixed, **row} for row in rows]
@@ -71,6 +85,7 @@ class Listed:
         self._name = name
         self._texts: dict[int, str] = {}
         self._booleans: tuple[int, ...] = ()
+        self._select: setwise.Select | None = None
 
     def rows(self, tx: sa.Connection, values: Iterable[Any]) -> list[Row]:
         """All rows for these values; none for none."""
@@ -79,7 +94,11 @@ class Listed:
             return []
         driver = _driver(tx)
         if driver is None:
-            return [tuple(row) for row in tx.execute(self.statement, {self._name: listed})]
+            if (sets := _setwise(tx)) is None:
+                return [tuple(row) for row in tx.execute(self.statement, {self._name: listed})]
+            if self._select is None:
+                self._select = sets.Select(self.statement, self._name)
+            return self._select.rows(tx, None, listed)
         # Filled up to a power of two with what is there already, so that a dozen texts do.
         size = 1 << (len(listed) - 1).bit_length()
         text = self._texts.get(size) or self._compile(size)
@@ -103,17 +122,25 @@ class Insert:
     def __init__(self, table: sa.Table) -> None:
         """Compiled once for each set of columns that comes."""
         self.statement = sa.insert(table)
+        self._table = table
         self._texts: dict[tuple[str, ...], str] = {}
+        self._inserts: dict[tuple[str, ...], setwise.Insert] = {}
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows; nothing for none."""
         if not rows:
             return
         driver = _driver(tx)
-        if driver is None:
-            tx.execute(self.statement, rows)
-            return
         columns = tuple(rows[0])
+        if driver is None:
+            if (sets := _setwise(tx)) is None:
+                tx.execute(self.statement, rows)
+                return
+            insert = self._inserts.get(columns)
+            if insert is None:
+                insert = self._inserts[columns] = sets.Insert(self._table, columns)
+            insert.many(tx, rows)
+            return
         text = self._texts.get(columns)
         if text is None:
             compiled = self.statement.compile(dialect=_DIALECT, column_keys=columns)
@@ -131,6 +158,15 @@ def _driver(tx: sa.Connection) -> sqlite3.Connection | None:
     driver = found if isinstance(found, sqlite3.Connection) else None
     _last = weakref.ref(tx), driver
     return driver
+
+
+def _setwise(tx: sa.Connection) -> Any:  # noqa: ANN401 (a module: its classes are named above)
+    """The module for PostgreSQL; None on another database. SQLite alone does not load it."""
+    if tx.dialect.name != "postgresql":
+        return None
+    from bot.store import setwise  # noqa: PLC0415 (see above)
+
+    return setwise
 
 
 def _booleans(statement: sa.Executable) -> tuple[int, ...]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import dml
+from sqlalchemy.ext import compiler
 
 
 def upsert(table: sa.Table) -> sqlite.Insert:
     """INSERT with `on_conflict_do_*`.
 
     SQLite and PostgreSQL share the ON CONFLICT syntax to the letter, but SQLAlchemy has a
-    construct for each. SQLite's is used here; the PostgreSQL store will compile it the same way.
+    construct for each. SQLite's is used here; `_on_conflict` lets PostgreSQL compile it too.
     """
     return sqlite.insert(table)
 
@@ -21,3 +25,13 @@ def bump(table: sa.Table, column: str) -> sqlite.Insert:
     key = [c.name for c in table.primary_key.columns]
     added = table.c[column] + insert.excluded[column]
     return insert.on_conflict_do_update(index_elements=key, set_={column: added})
+
+
+@compiler.compiles(dml.OnConflictDoUpdate, "postgresql")
+@compiler.compiles(dml.OnConflictDoNothing, "postgresql")
+def _on_conflict(element: Any, made: Any, **more: Any) -> str:  # noqa: ANN401 (SQLAlchemy's hook)
+    """Both databases share the clause to the letter; only this attribute is lacking."""
+    element.constraint_target = None
+    visit = getattr(made, f"visit_{element.__visit_name__}")
+    text: str = visit(element, **more)
+    return text

@@ -80,7 +80,7 @@ class Disk(database.Store):
         """Not to the rooms: they take the way of a real database, with micro-batches."""
         return False
 
-    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+    async def write(self, work: Callable[[sa.Connection], T], *, together: bool = False) -> T:
         """As the real one, with a place to die before and after the commit."""
         name = _name(work)
         await self._points.at(f"before {name}")

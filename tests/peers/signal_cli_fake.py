@@ -141,17 +141,19 @@ class FakeDaemon:
         one.listen(64)
         one.setblocking(False)
         self._listening = one
-        self._go(self._accept(one))
+        asyncio.get_running_loop().add_reader(one, self._accept, one)
         self._go(self._pump())
 
     async def stop(self, *, why: str = "theirs", reset: bool = False) -> None:
         """As if killed: connections end as they are, what is on disk stays there."""
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._listening is not None:  # nobody waits on it any more
-            self._listening.close()
         for client in self.clients:
             if not client.ended:
                 client.ended = why
@@ -182,9 +184,9 @@ class FakeDaemon:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept(self, listening: socket.socket) -> None:
-        while True:
-            sock, _ = await asyncio.get_running_loop().sock_accept(listening)
+    def _accept(self, listening: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            sock, _ = listening.accept()
             sock.setblocking(False)
             client = Client(sock)
             self.clients.append(client)

@@ -40,12 +40,14 @@ def budget(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
     """Show it, or ask for another cap."""
     if not asked.amount:
         return looking.budget(tx, here)
-    told, room = here.core.budget, here.core.room
+    told, configured, room = here.core.budget, here.told.budget, here.core.room
     day = asked.word == "day"
     amount = money.parse(asked.amount, told.currency)
     most = room.cap_day_max_micros if day else room.cap_month_max_micros
-    if most is None or amount.micros > most:
-        limit = "-" if most is None else str(money.Money(most, told.currency))
+    if most is None:
+        most = configured.cap_day_micros if day else configured.cap_month_micros
+    if most is not None and amount.micros > most:
+        limit = money.Money(most, told.currency)
         name = "cap_day_max" if day else "cap_month_max"
         return line(
             here.t(
@@ -108,8 +110,12 @@ def reply(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
         )
     priced = [one.price for one in found if one.price is not None]
     if len(priced) < len(found):
-        return line(here.t("No channel can carry this to them now.",
-                           "Aucun canal ne peut leur porter cela."), ok=False)  # fmt: skip
+        return line(
+            here.t(
+                "No channel can carry this to them now.", "Aucun canal ne peut leur porter cela."
+            ),
+            ok=False,
+        )
     total = sum(one.micros for one in priced)
     many = len(found) > 1
     rows = [
@@ -154,11 +160,14 @@ def reveal(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
     if person is None:
         return looking.nobody(here)
     if not byhand.targets(tx, here, [person], None):
-        return line(here.t("Their address is not kept any more.",
-                           "Son adresse n'est plus gardée."), ok=False)  # fmt: skip
+        return line(
+            here.t("Their address is not kept any more.", "Son adresse n'est plus gardée."),
+            ok=False,
+        )
     audit.note(tx, here.now_ms, here.who, "reveal_asked", persons=[person])
-    title = here.t(f"Show the address of {asked.codes[0]}?",
-                   f"Montrer l'adresse de {asked.codes[0]} ?")  # fmt: skip
+    title = here.t(
+        f"Show the address of {asked.codes[0]}?", f"Montrer l'adresse de {asked.codes[0]} ?"
+    )
     return _question(
         here, prompts.Kind.REVEAL, {"person": person}, cards.Card(title=title, foot=_second(here))
     )

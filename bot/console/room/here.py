@@ -26,16 +26,19 @@ class Outside:
 
 
 NOTHING: Final = Outside()
+HIDES_MS: Final = 300_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
-    """`core`: as in force in this transaction. `sealed`: the wish came encrypted.
+    """`core`: as in force in this transaction, `told`: as configured.
 
-    `take`: a fresh id of a reply. `answers`: the event that is answered.
+    `sealed`: the wish came encrypted. `take`: a fresh id of a reply. `answers`: the event that is
+    answered.
     """
 
     core: settings.Core
+    told: settings.Core
     keys: vault.Vault
     bridges: Mapping[str, bridge.Bridge]
     present: roles.Present
@@ -70,12 +73,16 @@ class Here:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is said to a command, and what is asked. `ok`: whether anything was done or shown."""
+    """What is said to a command, and what is asked. `ok`: whether anything was done or shown.
+
+    `hides`: it shows somebody, so it is taken back after HIDES_MS.
+    """
 
     card: cards.Card | None = None
     questions: tuple[prompts.Question, ...] = ()
     image: room.Image | None = None
     ok: bool = True
+    hides: bool = False
 
 
 def done(here: Here, result: Done) -> Answer:

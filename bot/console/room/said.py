@@ -110,6 +110,20 @@ def card(
     return out_id
 
 
+def withdraw(tx: sa.Connection, keys: vault.Vault, where: Where, out_id: int, now_ms: int) -> None:
+    """Take a message back as soon as it is there."""
+    row = {
+        "channel": where.channel,
+        "room_id": where.room_id,
+        "lane": int(room.Lane.ANSWER),
+        "body_enc": keys.seal(json.dumps({"plain": "", "html": "", "withdraws": True}), _PLACE),
+        "replaces": out_id,
+        "created_ms": now_ms,
+        "state": "waiting",
+    }
+    tx.execute(sa.insert(_o), row)
+
+
 def close(tx: sa.Connection, where: Where, name: str) -> None:
     """The next card of that name is a new message."""
     keyvalue.put(tx, "", f"card:{where.channel}:{where.room_id}:{name}", None)
@@ -151,7 +165,8 @@ def _outgoing(keys: vault.Vault, row: sa.RowMapping) -> room.Outgoing:
         lane=room.Lane(row["lane"]),
         plain=body["plain"],
         html=body["html"],
-        replaces=row["event_id"],
+        replaces=None if body.get("withdraws") else row["event_id"],
+        withdraws=row["event_id"] if body.get("withdraws") else None,
         answers=body.get("answers"),
         reactions=tuple(body.get("reactions", ())),
         mentions=tuple(body.get("mentions", ())),

@@ -63,13 +63,15 @@ def allowance(
     """What may be reserved by now, in micros: never more than what is left of the cap.
 
     With no usual day known, what the plain human day leaves for later is kept back of the cap
-    itself. `price_micros`: what one reply usually costs. `keep`: DOUBTFUL or CREDIBLE.
+    itself. `price_micros`: what one reply usually costs. `keep`: DOUBTFUL or CREDIBLE. Only whole
+    replies are kept back: of a very small cap the last one would wait for midnight.
     """
     left = cap_micros - used_micros
+    one = max(price_micros, 1)
     day = _PLAIN if usual is None else usual
     ahead = still_to_come(day, hour, share_left)
     # What the cap cannot pay anyway is not kept back: then all hours get their even share of it.
-    need = cap_micros * ahead / (sum(day) or 1.0)
+    need = cap_micros // one * one * ahead / (sum(day) or 1.0)
     if usual is not None:
         need = min(need, ahead * price_micros)
-    return max(0, left - int(need * keep))
+    return max(0, left - int(need * keep) // one * one)

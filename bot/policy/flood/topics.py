@@ -36,10 +36,11 @@ _PLAIN_SHARE: Final = 0.02
 _PLAIN_SENDERS: Final = 10.0
 
 
-# A word makes a topic by itself where so many, and such a share of all, say it of a sudden.
+# A word makes a topic by itself where so many, and such a share of all, say it of a sudden: so
+# many times the usual, so the share must be the greater the less is known.
 _STRONG_SENDERS: Final = 20
 _STRONG_SHARE: Final = 0.1
-_STRONG_USUAL: Final = 0.01
+_STRONG_LIFT: Final = 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def flag(
     least = max(rules.topic_senders, rules.topic_share * recent.senders)
     lift = rules.topic_lift * recent.senders
     for word, senders in recent.words.items():
-        if senders < least or not heeded[word & BLOCK]:
+        if senders < least or not heeded[word & BLOCK] or word in usual.common:
             continue
         if senders >= lift * usual_share(usual, word):
             kept[word] = now_ms
@@ -99,10 +100,11 @@ def strong(
     that was strong stays so while it is flagged.
     """
     least = max(_STRONG_SENDERS, _STRONG_SHARE * recent.senders)
+    lift = _STRONG_LIFT * recent.senders
     found = {
         word
         for word in flagged
-        if recent.words.get(word, 0) >= least and usual_share(usual, word) <= _STRONG_USUAL
+        if recent.words.get(word, 0) >= max(least, lift * usual_share(usual, word))
     }
     return frozenset(found | (before & flagged.keys()))
 

@@ -99,7 +99,7 @@ def test_what_cannot_be_simulated_is_said(place: Place, arguments: tuple[str, ..
 def test_the_own_past_under_its_own_settings_and_others(installed: Place) -> None:
     told = installed.json("simulate", "--own-past")
     assert (told["trace"], told["messages"], told["replies"]) == ("the own past", 2, 2)
-    assert told["cap_day"] == "20"
+    assert told["cap_day"] == "20.00"
     (installed.folder / "other.toml").write_text(
         (installed.folder / "config.toml").read_text() + "[reply]\nrelease_by_hand = true\n"
     )

@@ -279,7 +279,7 @@ async def test_a_database_that_is_away_when_a_send_ends_forgets_nothing(
     await moment.advance(6300)
     real, failures = rooms.store.write, iter([False, True, True])
 
-    async def flaky(work: database.Work[object]) -> object:
+    async def flaky(work: database.Work[object], *, together: bool = False) -> object:
         if next(failures, False):
             raise database.StoreAwayError("disk full")
         return await real(work)

@@ -16,12 +16,23 @@ from bot import outbox
 from bot.contract import address, messages, money
 from bot.inbox import door
 from bot.policy import settings
-from bot.store import database, tables
+from bot.store import database, people, tables
 from tests.bot.store import rows
 
 PHONES = ["+33639981231", "+33639981232", "+12025550123", "", "36180"]
 ACIS = ["aci-1", "aci-2"]
-TEXTS = ["salut", "STOP", "START", "stop tu me plais", "Votre code est 123456", "wesh", ""]
+TEXTS = [
+    "salut",
+    "STOP",
+    "START",
+    "stop tu me plais",
+    "Votre code est 123456",
+    "wesh",
+    "",
+    "je veux mourir",
+    "mauvais numéro",
+    "PROOF-ABCDEFGH23",
+]
 RULES = settings.Reply(window_days=1)
 
 
@@ -60,6 +71,10 @@ async def everything(store: database.Store) -> dict[str, Any]:
     for row in out["replies"]:
         if row["address_enc"] is not None:
             row["address_enc"] = rows.KEYS.open(row["address_enc"], outbox.place(row["id"]))
+    for row in out["inbound"]:
+        if row["text_enc"] is not None:
+            place = people.text_place(row["person_id"], row["received_ms"])
+            row["text_enc"] = rows.KEYS.open(row["text_enc"], place)
     sums: dict[str, int] = {}
     for row in out.pop("postings"):
         name = f"{row['account']} {row['channel']} {row['original_currency']}"

@@ -126,6 +126,7 @@ def test_what_a_tenth_says_of_a_sudden_is_a_topic_by_itself() -> None:
 
 _HOURS = st.lists(st.floats(0, 500), min_size=24, max_size=24).map(tuple)
 _MONEY = st.integers(0, 500_000_000)
+PRICE = 80_000
 
 
 def _allowed(
@@ -137,7 +138,7 @@ def _allowed(
         usual=usual,
         hour=hour,
         share_left=0.5,
-        price_micros=80_000,
+        price_micros=PRICE,
         keep=keep,
     )
 
@@ -154,7 +155,8 @@ def test_pacing_never_allows_more_than_is_left(
 def test_more_money_never_allows_less(
     cap: int, more: int, used: int, usual: tuple[float, ...] | None, hour: int
 ) -> None:
-    assert _allowed(cap + more, used, usual, hour) >= _allowed(cap, used, usual, hour)
+    rich, poor = _allowed(cap + more, used, usual, hour), _allowed(cap, used, usual, hour)
+    assert rich // PRICE >= poor // PRICE
 
 
 @pytest.mark.case("C17")
@@ -167,12 +169,19 @@ def test_the_credible_are_never_allowed_less_than_the_doubtful(
 
 
 def test_the_last_half_hour_may_spend_what_is_left_but_its_own_need() -> None:
-    assert _allowed(400_000_000, 0, (100.0,) * 24, hour=23) == 400_000_000 - 4_600_000
+    assert _allowed(400_000_000, 0, (100.0,) * 24, hour=23) == 400_000_000 - 57 * PRICE
 
 
 def test_a_cap_that_is_too_small_is_spread_evenly_and_not_kept_back() -> None:
     noon = _allowed(10_000_000, 5_000_000, (100.0,) * 24, hour=12, keep=1.0)
-    assert noon == 5_000_000 - int(10_000_000 * 11.5 / 24)
+    assert noon == 5_000_000 - int(10_000_000 * 11.5 / 24) // PRICE * PRICE
+
+
+def test_less_than_one_reply_is_not_kept_back() -> None:
+    """Of a very small cap the last reply does not wait for midnight."""
+    few = (5 / 24,) * 24
+    assert _allowed(5 * PRICE, 4 * PRICE, few, hour=18, keep=pacing.CREDIBLE) == PRICE
+    assert _allowed(5 * PRICE, 4 * PRICE, few, hour=12, keep=pacing.DOUBTFUL) < PRICE
 
 
 def test_unseen_hours_are_guessed_from_seen_ones() -> None:

@@ -30,7 +30,7 @@ def told(route: str, **quota: int) -> settings.Core:
     budget = settings.Budget(
         cap_day_micros=None,
         cap_month_micros=None,
-        quotas={"sim": settings.Quota(**quota)},  # type: ignore[arg-type]
+        quotas={"sim": settings.Quota(**quota)},
     )
     return settings.Core(reply=settings.Reply(route=route), budget=budget)
 

@@ -16,6 +16,7 @@ from bot.contract import address, clock, messages
 from bot.inbox import signals, state
 from bot.policy import settings
 from bot.store import database, ids, schema, tables, vault
+from tests.fakes import databases
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 NOW_MS = clock.to_ms(NOW)
@@ -52,14 +53,9 @@ def phone(n: int) -> str:
 
 @contextlib.asynccontextmanager
 async def memory() -> AsyncIterator[database.Store]:
-    """A fresh database in memory with all tables."""
-    store = database.Store(None)
-    await store.open()
-    try:
-        await store.write(schema.create)
+    """A fresh database with all tables: in memory, or on PostgreSQL (tests.fakes.databases)."""
+    async with databases.opened() as store:
         yield store
-    finally:
-        await store.close()
 
 
 @contextlib.asynccontextmanager

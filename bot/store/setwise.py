@@ -1,0 +1,138 @@
+"""The hot statements as PostgreSQL takes them fastest: one statement for all rows of a call.
+
+SQLAlchemy stays the only source of the SQL. What it compiles for one row is turned to take arrays
+(`unnest`): asyncpg's executemany tells no number of rows, and the conditional updates live by
+that number. Run on asyncpg's own connection, whose prepared statements are kept. Must only be
+used inside a transaction of `bot.store.postgres`, which turns the driver's errors into ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import util
+from sqlalchemy.dialects.postgresql import asyncpg as dialects
+
+from bot.store import holds
+
+Row = tuple[Any, ...]
+
+_DIALECT: Final = dialects.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types
+_PLACE: Final = re.compile(r"\$(\d+)(?:::([A-Z]+))?")
+_VALUES: Final = re.compile(r" VALUES \(([^()]*)\)")
+
+
+class Select:
+    """A SELECT with named parameters, or one list of any length."""
+
+    def __init__(self, statement: sa.Executable, listed: str | None = None) -> None:
+        """Compiled at once. `listed`: the parameter that takes the list."""
+        made: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
+        self._names: list[str] = [n for n in made.positiontup or () if n != listed]
+        self._fixed = {k: v for k, v in made.params.items() if v is not None}
+        self._text: str = made.string
+        if listed is not None:
+            kind = _kind(made.binds[listed].type)
+            array = f"= ANY(${len(self._names) + 1}::{kind}[])"
+            self._text = self._text.replace(f"IN (__[POSTCOMPILE_{listed}])", array)
+
+    def rows(self, tx: sa.Connection, params: Mapping[str, Any] | None, *more: Any) -> list[Row]:  # noqa: ANN401 (a list of any values)
+        given = {**self._fixed, **(params or {})}
+        values = [given.get(name) for name in self._names]
+        found = util.await_only(_raw(tx).fetch(self._text, *values, *more))
+        return [tuple(row) for row in found]
+
+
+class Change:
+    """An UPDATE, DELETE or upsert, for one row or for many at once."""
+
+    def __init__(self, statement: sa.Executable) -> None:
+        """Compiled at once."""
+        made: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
+        self._names: list[str] = list(made.positiontup or ())
+        self._fixed = {k: v for k, v in made.params.items() if v is not None}
+        self._one: str = made.string
+        self._many, self._arrays = self._setwise()
+
+    def _setwise(self) -> tuple[str | None, list[str]]:
+        """The statement for arrays, and the parameters that are arrays; None where there is none.
+
+        Each given row meets one row of the table. PostgreSQL would not say which of two given
+        rows won, so none may be given twice.
+        """
+        arrays = [name for name in self._names if name not in self._fixed]
+        others = [name for name in self._names if name in self._fixed]
+        kinds: dict[str, str] = {}
+
+        def place(found: re.Match[str]) -> str:
+            name = self._names[int(found[1]) - 1]
+            cast = f"::{found[2]}" if found[2] else ""
+            if name in self._fixed:
+                return f"${len(arrays) + others.index(name) + 1}{cast}"
+            kinds[name] = found[2] or ""
+            return f"given.p{arrays.index(name)}"
+
+        text = _PLACE.sub(place, self._one)
+        if not all(kinds.values()):
+            return None, []
+        columns = ", ".join(f"p{i}" for i in range(len(arrays)))
+        places = ", ".join(f"${i}::{kinds[name]}[]" for i, name in enumerate(arrays, 1))
+        source = f"unnest({places}) AS given({columns})"
+        if text.startswith("UPDATE ") and " WHERE " in text:
+            head, _, tail = text.partition(" WHERE ")
+            return f"{head} FROM {source} WHERE {tail}", arrays
+        inserted = _VALUES.search(text) if text.startswith("INSERT ") else None
+        if inserted is None or "given." in text[inserted.end() :]:
+            return None, []
+        select = f" SELECT {inserted[1]} FROM {source}"  # noqa: S608 (names of our own tables)
+        return text[: inserted.start()] + select + text[inserted.end() :], arrays
+
+    def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """How many rows of the table changed."""
+        raw = _raw(tx)
+        if self._many is not None and len(rows) > 1:
+            columns = [[row[name] for row in rows] for name in self._arrays]
+            others = [self._fixed[name] for name in self._names if name in self._fixed]
+            return _count(util.await_only(raw.execute(self._many, *columns, *others)))
+        changed = 0
+        for row in rows:
+            given = {**self._fixed, **row}
+            values = [given[name] for name in self._names]
+            changed += _count(util.await_only(raw.execute(self._one, *values)))
+        return changed
+
+
+class Insert:
+    """INSERT of rows that all have these columns."""
+
+    def __init__(self, table: sa.Table, columns: Sequence[str]) -> None:
+        """Compiled at once."""
+        quote = _DIALECT.identifier_preparer.quote
+        names = ", ".join(quote(name) for name in columns)
+        kinds = (table.c[name].type.compile(dialect=_DIALECT) for name in columns)
+        places = ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(kinds, 1))
+        self._columns = tuple(columns)
+        into = f"INSERT INTO {quote(table.name)} ({names})"
+        self._text = f"{into} SELECT * FROM unnest({places})"  # noqa: S608 (our own table's names)
+
+    def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = [[row[name] for row in rows] for name in self._columns]
+        util.await_only(_raw(tx).execute(self._text, *columns))
+
+
+def _raw(tx: sa.Connection) -> holds.Driver:
+    found: Any = tx.connection.driver_connection
+    raw: holds.Driver = found
+    return raw
+
+
+def _kind(told: sa.types.TypeEngine[Any]) -> str:
+    return told.compile(dialect=_DIALECT)
+
+
+def _count(status: str) -> int:
+    """`UPDATE 5`, `INSERT 0 5` -> 5."""
+    return int(status.rpartition(" ")[2])

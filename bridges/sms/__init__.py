@@ -1,0 +1,1 @@
+"""SMS: one module a provider, each with its own `create`; they do not know each other."""

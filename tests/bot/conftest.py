@@ -1,0 +1,59 @@
+"""The store's suites, and those of all that stands on it, run on both databases.
+
+Nothing in a test says which: `rows.memory` and `world.rooms` open what `tests.fakes.databases`
+was told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes import databases
+from tests.peers import postgres
+
+BOTH = (
+    "tests.bot.dispatcher.",
+    "tests.bot.flood.test_look",
+    "tests.bot.flood.test_orders",
+    "tests.bot.inbox.",
+    "tests.bot.store.test_ids",
+    "tests.bot.store.test_prepared",
+    "tests.bot.test_janitor",
+    "tests.bot.test_ledger",
+    "tests.bot.test_outbox",
+    "tests.bot.test_receipts",
+)
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of these modules once a database; `sqlite_only` says why one is not."""
+    if not metafunc.module.__name__.startswith(BOTH):
+        return
+    alone = metafunc.definition.get_closest_marker("sqlite_only")
+    kinds = [SQLITE] if alone else [SQLITE, POSTGRESQL]
+    metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Cluster]:
+    """One PostgreSQL for the whole run, without fsync: its crashes are tested elsewhere."""
+    reason = postgres.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgres.running() as cluster:
+        databases.prepare(cluster)
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which database this test's stores are in."""
+    kind: str = getattr(request, "param", SQLITE)
+    if kind == SQLITE:
+        yield kind
+        return
+    with databases.on(request.getfixturevalue("server")):
+        yield kind
