@@ -128,7 +128,8 @@ class DeliveryReceipt:
     message; a provider's negative sign is the bridge's to turn. `opt_out`: the network says this
     person does not want messages (Twilio 21610). `retry_at`: with a failed delivery, that one
     later attempt to `recipient` is worth it (30003, 30008); the core grants it once a person.
-    `stop_channel`: the account itself is in trouble (filtered, suspended): feed it nothing until a moderator resumes.
+    `stop_channel`: the account itself is in trouble (filtered, suspended): feed it nothing until a
+    moderator resumes it.
     """
 
     channel: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from bot.contract import address, bridge, messages
@@ -117,6 +117,41 @@ class Extras:
                 rule,
                 "an answer is of another network",
             )
+
+    async def test_finds_what_is_missing_without_raising(self) -> None:
+        async with stage.set_up(self.harness) as on:
+            if not isinstance(on.bridge, bridge.ChecksItself):
+                faults.skip("the bridge does not check itself")
+            rule = bridge.ChecksItself.check
+            self._findings(on, (await on.run(on.bridge.check(), rule)).got(rule, "check()"), rule)
+            faults.check(not on.door.accepted, rule, "check() handed something in")
+
+    async def test_shows_what_setting_up_would_do(self) -> None:
+        async with stage.set_up(self.harness) as on:
+            if not isinstance(on.bridge, bridge.SetsUp):
+                faults.skip("the bridge sets nothing up")
+            rule = bridge.SetsUp.set_up
+            shown = await on.run(on.bridge.set_up(apply=False), rule)
+            self._findings(on, shown.got(rule, "set_up()"), rule)
+
+    def _findings(self, on: stage.Stage, found: object, rule: object) -> None:
+        if not isinstance(found, Sequence) or not found:
+            faults.fail(rule, "no finding came, not even a good one")
+        for one in found:
+            if not isinstance(one, bridge.Finding):
+                faults.fail(rule, f"a finding is a {type(one).__name__}")
+            faults.check(bool(one.about and one.sentence), rule, "a finding says nothing")
+            bad = one.verdict is not bridge.Verdict.GOOD
+            faults.check(bool(one.mend) or not bad, rule, f"{one.about} has no mend")
+            on.ears.forbid(f"{one.about} {one.sentence} {one.mend}", "Finding")
+
+    async def test_a_reason_for_release_is_a_sentence(self) -> None:
+        async with stage.set_up(self.harness) as on:
+            if not isinstance(on.bridge, bridge.WantsRelease):
+                faults.skip("the bridge knows no reason to wait for a moderator")
+            rule = bridge.WantsRelease.release_reason
+            reason = on.bridge.release_reason()
+            faults.check(reason is None or bool(reason.strip()), rule, "the reason is empty")
 
     async def test_receipts_belong_to_this_channel(self) -> None:
         async with stage.set_up(self.harness) as on:
