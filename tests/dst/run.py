@@ -10,7 +10,7 @@ import functools
 import heapq
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,9 +78,9 @@ def core(draw: random.Random) -> settings.Core:
 
 
 class Player:
-    """Plays one seed."""
+    """Plays one seed. `place`: the process dies there, once, and nowhere else."""
 
-    def __init__(self, seed: int, count: int = MESSAGES) -> None:
+    def __init__(self, seed: int, count: int = MESSAGES, place: str | None = None) -> None:
         self.draw = random.Random(seed)
         self.clock = Clock()
         self.points = points.Points()
@@ -99,6 +99,7 @@ class Player:
         self._order = itertools.count()
         self._houses: list[build.Rooms] = []
         self._keys = vault.throwaway(seed)
+        self._place = place
         self.calm = False
 
     def _is_away(self) -> bool:
@@ -174,7 +175,9 @@ class Player:
 
     def _plan_troubles(self) -> None:
         draw = self.draw
-        for _ in range(draw.randint(CRASHES, CRASHES + 3)):
+        if self._place is not None:
+            self._at(draw.uniform(0, 9_000), self._dying_at(self._place))
+        for _ in range(draw.randint(CRASHES, CRASHES + 3) if self._place is None else 0):
             self._at(draw.uniform(0, 39_000), self._arming(draw.randint(1, 60)))
         for _ in range(draw.randint(FAULTS // 2, FAULTS)):
             self._at(draw.uniform(0, 39_000), self._disk_full(draw.randint(1, 6)))
@@ -188,6 +191,12 @@ class Player:
     def _arming(self, left: int) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
             self.points.arm(left)
+
+        return act
+
+    def _dying_at(self, place: str) -> Callable[[], Awaitable[None]]:
+        async def act() -> None:
+            self.points.arm_at(place)
 
         return act
 
@@ -315,7 +324,24 @@ async def _awaited(act: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 (a
     return await act()
 
 
-def play(seed: int, count: int = MESSAGES) -> Run:
+def play(seed: int, count: int = MESSAGES, place: str | None = None) -> Run:
     """One seed from beginning to end."""
-    made: Coroutine[Any, Any, Run] = Player(seed, count).play()
+    made: Coroutine[Any, Any, Run] = Player(seed, count, place).play()
     return asyncio.run(made)
+
+
+def places(seeds: Iterable[int]) -> list[str]:
+    """Every place where the process could die, as these seeds pass them."""
+    names: set[str] = set()
+    for seed in seeds:
+        names |= play(seed).points.passed.keys()
+    return sorted(names)
+
+
+def died_at(place: str, tries: int) -> Run | None:
+    """A run that died at this place; None if that many seeds never came there."""
+    for seed in range(1, tries + 1):
+        run = play(seed, place=place)
+        if run.points.crashed[place]:
+            return run
+    return None

@@ -53,6 +53,29 @@ def test_the_same_seed_is_the_same_run() -> None:
     assert one.points.passed == other.points.passed
 
 
+MONEY = (
+    "after inbox.door.Inbox._write.work",
+    "before inbox.door.Inbox._write.work",
+    "after dispatcher.claim.claim",
+    "before dispatcher.record.record",
+    "after dispatcher.record.record",
+    "send begins",
+    "send accepted",
+    "after receipts.taking.take.work",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.case("C01", "C03")
+@pytest.mark.parametrize("place", MONEY)
+def test_dying_around_money_and_acknowledgement(place: str) -> None:
+    run = runs.died_at(place, 20)
+    assert run is not None, "no run came there"
+    found = check.faults(run)
+    assert not found, check.told(run, found)
+
+
 def unknown_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A send that may be out is tried again, as in most programs of this kind."""
 
