@@ -7,16 +7,19 @@ nothing: what was acknowledged is stored, what is being sent is finished and rec
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Final
 
 import structlog
 
 from bot import build, config
 from bot.contract import bridge, clock
-from bot.store import database
+from bot.store import beats, database, holds
 from bot.web import server
 
 _log = structlog.get_logger(__name__)
@@ -41,12 +44,14 @@ async def run(
     *,
     demo: bool = False,
     speed: float = 1.0,
+    role: build.Role = build.Role.ALL,
     announce: Callable[[str], None] = lambda _address: None,
 ) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code.
 
-    `demo`: the clock can be hurried and the console is served. `announce` is told the address
-    to open once requests are answered. Raises what build.house raises, and OSError if the
+    `role`: what this process does; only one that listens has a web listener. `demo`: the clock can
+    be hurried and the console is served. `announce` is told the address to open once requests are
+    answered. Raises what build.house raises, and OSError if the
     listener's port is taken.
     """
     stop = asyncio.Event()
@@ -55,13 +60,17 @@ async def run(
         loop.add_signal_handler(name, stop.set)
     moment = clock.LapseClock(clock.SystemClock(), speed) if demo else clock.SystemClock()
     token = secrets.token_urlsafe(16) if demo else None
-    made = await build.house(told, moment=moment, console_token=token)
-    listener = server.Server(
-        made.app, host=told.web.host, port=told.web.port, stop_limit_s=_WEB_LIMIT_S
-    )
+    made = await build.house(told, moment=moment, console_token=token, role=role)
     try:
-        port = listener.bind()
-        await _live(made, listener, stop, lambda: announce(_address(told, port, token)))
+        if role.listens:
+            listener = server.Server(
+                made.app, host=told.web.host, port=told.web.port, stop_limit_s=_WEB_LIMIT_S
+            )
+            port = listener.bind()
+            ready = functools.partial(announce, _address(told, port, token))
+            await _live(made, role, listener, stop, ready)
+        else:
+            await _live(made, role, None, stop, lambda: None)
     finally:
         try:
             await _close(made.rooms.bridges)
@@ -102,25 +111,29 @@ def _address(told: config.Settings, port: int, token: str | None) -> str:
 
 async def _live(
     made: build.House,
-    listener: server.Server,
+    role: build.Role,
+    listener: server.Server | None,
     stop: asyncio.Event,
     announce: Callable[[], None],
 ) -> None:
     quiet = asyncio.Event()
     # Before the first claim: after a restart in mid-flood nothing goes by an empty memory (C20).
-    await made.rooms.flood.look()
-    _employ(made, stop, quiet)
+    await _see(made.rooms, role)
+    _employ(made, role, stop, quiet)
     async with asyncio.TaskGroup() as group:
-        serving = group.create_task(listener.serve(), name="web")
         keeping = group.create_task(made.supervisor.run(), name="supervisor")
-        await listener.ready()
+        serving = None
+        if listener is not None:
+            serving = group.create_task(listener.serve(), name="web")
+            await listener.ready()
         announce()
-        _log.info("ready", port=listener.port)
+        _log.info("ready", role=role, port=listener.port if listener else None)
         await stop.wait()
         _log.info("stopping")
         limit_s = asyncio.get_running_loop().time() + _SENDS_LIMIT_S
-        listener.stop()
-        await serving
+        if listener is not None and serving is not None:
+            listener.stop()
+            await serving
         try:
             async with asyncio.timeout_at(limit_s):
                 await quiet.wait()
@@ -129,41 +142,86 @@ async def _live(
         keeping.cancel()
 
 
-async def _look(rooms: build.Rooms) -> bool:
+async def _while_held(
+    work: Coroutine[None, None, None], turn: Callable[[], Awaitable[bool]]
+) -> None:
+    """Until another process has taken over."""
+    task = asyncio.create_task(work)
     try:
+        while await turn():
+            await asyncio.wait({task}, timeout=holds.ASK_S)
+            if task.done():
+                return task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _see(rooms: build.Rooms, role: build.Role) -> None:
+    """Lead the flood, or go by what another process that leads has seen."""
+    if role.sends and await rooms.store.hold("flood"):
         await rooms.flood.look()
+    else:
+        await rooms.flood.follow()
+
+
+async def _look(rooms: build.Rooms, role: build.Role) -> bool:
+    try:
+        await _see(rooms, role)
     except database.StoreAwayError as error:
         _log.warning("store_away", error=str(error))
         return False
     return True
 
 
-async def _first_look(rooms: build.Rooms, stop: asyncio.Event, beat: Callable[[], None]) -> None:
+async def _first_look(
+    rooms: build.Rooms, role: build.Role, stop: asyncio.Event, beat: Callable[[], None]
+) -> None:
     """What is flagged is known before the first send, or a crash loop would let a raid through."""
     beat()
-    while not await _look(rooms) and not stop.is_set():
+    while not await _look(rooms, role) and not stop.is_set():
         await asyncio.sleep(_LOOK_AGAIN_S)
         beat()
 
 
-def _employ(made: build.House, stop: asyncio.Event, quiet: asyncio.Event) -> None:
+def _employ(made: build.House, role: build.Role, stop: asyncio.Event, quiet: asyncio.Event) -> None:
     """Tell the supervisor who works here."""
+    _employ_eyes(made, role)
+    if role.listens:
+        _employ_listeners(made)
+    if role.sends:
+        _employ_senders(made, role, stop, quiet)
+    else:
+        quiet.set()
+
+
+def _employ_senders(
+    made: build.House, role: build.Role, stop: asyncio.Event, quiet: asyncio.Event
+) -> None:
     rooms, watch = made.rooms, made.supervisor
 
     async def dispatch() -> None:
-        await _first_look(rooms, stop, lambda: watch.beat("dispatcher"))
+        await _first_look(rooms, role, stop, lambda: watch.beat("dispatcher"))
         await rooms.dispatcher.run(stop, lambda: watch.beat("dispatcher"))
         quiet.set()
         await asyncio.Event().wait()
 
     async def tidy() -> None:
-        await rooms.janitor.run(stop, lambda: watch.beat("janitor"))
+        await rooms.janitor.run(stop, lambda: watch.beat("janitor"), _turn(rooms, "janitor"))
         await asyncio.Event().wait()
+
+    watch.watch("dispatcher", dispatch, _DISPATCH_PERIOD_S)
+    watch.watch("janitor", tidy, _JANITOR_PERIOD_S)
+
+
+def _employ_eyes(made: build.House, role: build.Role) -> None:
+    rooms, watch = made.rooms, made.supervisor
+    name = f"{role}:{socket.gethostname()}:{os.getpid()}"
 
     async def watch_flood() -> None:
         while True:
             watch.beat("flood")
-            await _look(rooms)
+            await _look(rooms, role)
             await asyncio.sleep(_FLOOD_PERIOD_S)
 
     async def measure() -> None:
@@ -171,17 +229,40 @@ def _employ(made: build.House, stop: asyncio.Event, quiet: asyncio.Event) -> Non
             watch.beat("gauges")
             try:
                 await rooms.store.read(made.gauges.refresh)
+                if role.sends and rooms.store.shared:
+                    now_ms = clock.to_ms(rooms.clock.now())
+                    put = functools.partial(beats.put, name=name, now_ms=now_ms)
+                    await rooms.store.write(put, together=True)
             except database.StoreAwayError as error:
                 _log.warning("store_away", error=str(error))
             await asyncio.sleep(_GAUGES_PERIOD_S)
 
+    watch.watch("flood", watch_flood, _FLOOD_PERIOD_S)
+    watch.watch("gauges", measure, _GAUGES_PERIOD_S)
+
+
+def _employ_listeners(made: build.House) -> None:
+    rooms, watch = made.rooms, made.supervisor
+
+    turn = _turn(rooms, "room")
+
+    def beat() -> None:
+        watch.beat("room")
+
     async def moderate() -> None:
-        await made.desk.run(lambda: watch.beat("room"))
+        if turn is None:
+            await made.desk.run(beat)
+        while turn is not None:
+            beat()
+            if await turn():
+                await _while_held(made.desk.run(beat), turn)
+            await asyncio.sleep(holds.ASK_S)
 
     for one in rooms.bridges.values():
-        watch.listen(one, rooms.intake)
+        watch.listen(one, rooms.intake, _turn(rooms, f"on:{one.channel}"))
     watch.watch("room", moderate, _ROOM_PERIOD_S)
-    watch.watch("dispatcher", dispatch, _DISPATCH_PERIOD_S)
-    watch.watch("flood", watch_flood, _FLOOD_PERIOD_S)
-    watch.watch("janitor", tidy, _JANITOR_PERIOD_S)
-    watch.watch("gauges", measure, _GAUGES_PERIOD_S)
+
+
+def _turn(rooms: build.Rooms, name: str) -> Callable[[], Awaitable[bool]] | None:
+    """Asks whether `name` is this process's to do; None where there is no other process."""
+    return functools.partial(rooms.store.hold, name) if rooms.store.shared else None

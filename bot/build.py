@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import enum
 import functools
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from bot.flood import look
 from bot.inbox import door, signals
 from bot.inbox import state as inboxing
 from bot.policy import numbers, settings
-from bot.store import database, ids, keyvalue, pool, schema, vault
+from bot.store import beats, choosing, database, ids, keyvalue, pool, schema, vault
 from bot.web import app as web
 from bot.web import gauges, health
 
@@ -197,18 +198,49 @@ def _asks(bridges: Mapping[str, bridge.Bridge] | None, name: str) -> bool:
     return isinstance(made, bridge.WantsRelease) and made.release_reason() is not None
 
 
+class Role(enum.StrEnum):
+    """What a process does of all there is to do; on PostgreSQL there may be many of each."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+    @property
+    def listens(self) -> bool:
+        """Takes messages in, serves the pages, hosts the moderators' room."""
+        return self is not Role.WORKER
+
+    @property
+    def sends(self) -> bool:
+        """Sends replies, leads the flood, keeps house."""
+        return self is not Role.WEB
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The workers that must start."""
+        listening = ("room",) if self.listens else ()
+        sending = ("dispatcher", "janitor") if self.sends else ()
+        return ("flood", "gauges", *listening, *sending)
+
+
 async def house(
-    told: config.Settings, *, moment: clock.Clock, console_token: str | None = None
+    told: config.Settings,
+    *,
+    moment: clock.Clock,
+    console_token: str | None = None,
+    role: Role = Role.ALL,
 ) -> House:
     """Open the database, make the bridges, wire everything.
 
     Raises registry.RegistryError, schema.SchemaError, vault.KeyFileError, StoreAwayError; then
     nothing is left open. `console_token` adds the demo's console.
     """
-    if told.store.file is None:
-        # A Store without a file is one in memory, which would forget everybody.
-        raise schema.SchemaError("store.url: only sqlite:FILE is known to this version; change it")
-    store = database.Store(told.store.file)
+    if role is not Role.ALL and told.store.file is not None:
+        raise schema.SchemaError(
+            f"run --role {role} needs PostgreSQL: a SQLite file has one process that does all; "
+            "move to PostgreSQL with antirelou migrate, see docs/scale.md"
+        )
+    store = choosing.store(told.store.url)
     # Before the database, so that a faulty channel leaves nothing behind.
     currency = told.core.budget.currency
     bridges = bridges_of(
@@ -229,7 +261,7 @@ async def house(
     watch = supervisor.Supervisor(
         clock=clock.SystemClock(),
         draw=random.random,
-        declared=("dispatcher", "flood", "janitor", "gauges", "room"),
+        declared=role.workers,
     )
     made = rooms(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
@@ -237,9 +269,10 @@ async def house(
     report = health.Report(
         supervised=watch.health,
         beats=watch.beats,
-        chores=made.janitor,
+        chores=made.janitor if role.sends else None,
         flood=made.flood,
         moment=moment,
+        senders=None if role.sends else functools.partial(_senders, store, moment),
     )
     shown = gauges.Gauges(report.ages)
     extra = (
@@ -261,6 +294,11 @@ async def house(
             admin_token=told.web.admin_token,
         ),
     )
+
+
+async def _senders(store: database.Store, moment: clock.Clock) -> Mapping[str, float]:
+    now_ms = clock.to_ms(moment.now())
+    return await store.read(lambda tx: beats.ages(tx, now_ms))
 
 
 def _pool(

@@ -26,6 +26,8 @@ INBOUND: Final = "inbound"
 DONATIONS: Final = scopes.DONATIONS
 OPINIONS: Final = "opinions"
 Amount = exchange.Amount
+Request = exchange.Request
+Reservation = exchange.Reservation
 convert = exchange.convert
 
 _caps = tables.caps
@@ -56,31 +58,6 @@ _ADJUST = prepared.Prepared(
     .values(used=sa.case((_moved < 0, 0), else_=_moved))
 )
 _POST = prepared.Insert(_postings)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What one reply wants to reserve now; `crossed`: he is of another network than the channel."""
-
-    reply_id: int
-    channel: str
-    country: str | None
-    amount: Amount
-    parts: int
-    crossed: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """What a reply holds, as its row remembers it. `period`: the hour its send started in."""
-
-    reply_id: int
-    channel: str
-    country: str | None
-    micros: int
-    parts: int
-    period: str
-    crossed: bool = False
 
 
 def period(budget: settings.Budget, now_ms: int) -> str:
@@ -114,7 +91,7 @@ def fits(
     tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
 ) -> list[str | None]:
     """What `reserve` would answer now, without taking anything."""
-    return _judge(tx, requests, budget, now_ms, _USED)[0]
+    return _judge(tx, requests, budget, now_ms)[0]
 
 
 def _judge(
@@ -122,7 +99,7 @@ def _judge(
     requests: Sequence[Request],
     budget: settings.Budget,
     now_ms: int,
-    known: prepared.Listed,
+    known: prepared.Listed = _USED,
 ) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)

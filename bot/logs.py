@@ -66,6 +66,7 @@ _TRUSTED: Final = ("uvicorn.error", "alembic")
 # These print URLs, bodies, parameters or a line a request below WARNING.
 _LOUD: Final = (
     "twilio.http_client",
+    "twilio.async_http_client",
     "aiohttp",
     "aiohttp.access",
     "uvicorn.access",

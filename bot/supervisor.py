@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
@@ -25,6 +26,8 @@ HEALTH_WITHIN_S: Final = 5.0
 # A worker that does not end after this, once cancelled, is left behind; claims have leases.
 GRACE_S: Final = 3.0
 HUNG_PERIODS: Final = 3
+# How often a process asks whether a channel is its own to listen on.
+TURN_S: Final = 5.0
 HUNG_AT_LEAST_S: Final = 30.0
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -41,6 +44,7 @@ class _Kept:
     hung_after_s: float | None = None
     started: bool = False
     running: bool = False
+    waits: bool = False
     since_s: float = 0.0
     beat_s: float = 0.0
     failures: int = 0
@@ -68,9 +72,19 @@ class Supervisor:
         self._workers: dict[str, _Kept] = {}
         self._group: asyncio.TaskGroup | None = None
 
-    def listen(self, listener: bridge.Bridge, door: intake.Intake) -> None:
-        """Keep this bridge's `listen` going. Raises ValueError for a channel added before."""
+    def listen(
+        self,
+        listener: bridge.Bridge,
+        door: intake.Intake,
+        turn: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Keep this bridge's `listen` going. Raises ValueError for a channel added before.
+
+        `turn`: whether it is this process that listens; asked again every few seconds.
+        """
         kept = _Kept(name=listener.channel, work=lambda: listener.listen(door), listener=listener)
+        if turn is not None:
+            kept.work = functools.partial(self._in_turn, kept, kept.work, turn)
         self._add(self._bridges, kept)
 
     def watch(self, name: str, work: Work, period_s: float) -> None:
@@ -193,6 +207,26 @@ class Supervisor:
         finally:
             kept.running = False
 
+    async def _in_turn(
+        self, kept: _Kept, listen: Work, turn: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Listen while it is our turn; stop at once when another process has it."""
+        while True:
+            kept.waits = not await turn()
+            if kept.waits:
+                await self._clock.sleep(TURN_S)
+                continue
+            task = asyncio.create_task(_begin(listen), name=f"listen {kept.name}")
+            try:
+                while not task.done() and not kept.waits:
+                    await self._first_of(task, TURN_S)
+                    kept.waits = not task.done() and not await turn()
+            finally:
+                if not task.done():
+                    await self._stop(kept, task)
+            if not kept.waits:
+                return task.result()
+
     async def _until_ended_or_hung(self, kept: _Kept, task: asyncio.Future[None]) -> None:
         if kept.hung_after_s is None:
             await asyncio.wait({task})
@@ -245,7 +279,9 @@ class Supervisor:
     async def _asked(self, kept: _Kept) -> dict[str, object]:
         known = self._condition(kept)
         told = bridge.Health(condition=known, detail=kept.needs_human or kept.detail)
-        if known is bridge.Condition.UP:
+        if kept.waits:
+            told = bridge.Health(condition=known, detail="another process listens")
+        elif known is bridge.Condition.UP:
             told = await self._own_word(kept.listener)
         last = told.last_event_at
         return {

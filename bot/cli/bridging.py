@@ -7,8 +7,6 @@ for them; nothing of it is changed.
 from __future__ import annotations
 
 import asyncio
-import pathlib
-import sqlite3
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,35 +19,7 @@ if TYPE_CHECKING:
     from bot import config
 
 LIMIT_S: Final = 60.0
-_KEPT: Final = "SELECT value FROM storage WHERE channel = ? AND key = ?"
 Found = tuple[str, bridge.Finding]
-
-
-class Kept:
-    """A bridge's storage as the installation has it, for looking only."""
-
-    def __init__(self, database: pathlib.Path | None, channel: str) -> None:
-        """`database` None, or not there yet: nothing is kept."""
-        self._database = database
-        self._channel = channel
-
-    async def get(self, key: str) -> str | None:
-        """The value, or None; also where the database is of another time."""
-        if self._database is None or not self._database.is_file():
-            return None
-        where = f"{self._database.absolute().as_uri()}?mode=ro"
-        try:
-            connection = sqlite3.connect(where, uri=True, timeout=2)
-            try:
-                found = connection.execute(_KEPT, (self._channel, key)).fetchone()
-            finally:
-                connection.close()
-        except sqlite3.Error:
-            return None
-        return None if found is None else str(found[0])
-
-    async def put(self, key: str, value: str | None) -> None:
-        """Changes nothing: the running program keeps its own."""
 
 
 def ask(made: Mapping[str, bridge.Bridge]) -> list[Found]:
@@ -144,8 +114,3 @@ def plain(channel: str, findings: Sequence[bridge.Finding]) -> list[dict[str, st
         }
         for one in findings
     ]
-
-
-def storage(settings: config.Settings, channel: str) -> Kept:
-    """What the installation of these settings keeps for a channel."""
-    return Kept(settings.store.file, channel)

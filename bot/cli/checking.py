@@ -5,6 +5,7 @@ Looks only: opens the database read-only, binds the port and lets go, makes noth
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import os
@@ -22,7 +23,7 @@ from bot.cli import bridging, opening, options, pricing
 from bot.console import render, results
 from bot.contract import address, bridge, segments
 from bot.policy import numbers, texts
-from bot.store import schema, tables, vault
+from bot.store import choosing, database, schema, tables, vault
 
 _SIMULATOR: Final = "simulator"
 # The program knows no law, tariff or telephone older than itself.
@@ -117,7 +118,7 @@ def _clock() -> Iterator[str]:
 def _database(settings: config.Settings) -> Iterator[str]:
     path, key_file = settings.store.file, settings.store.key_file
     if path is None:
-        yield opening.UNKNOWN_STORE
+        yield from _server(settings)
         return
     if not path.exists():
         yield from _room_for(path, "store.url")
@@ -159,32 +160,84 @@ def _inside(path: pathlib.Path, key_file: pathlib.Path, currency: str) -> Iterat
         return sqlite3.connect(where, uri=True, timeout=2)
 
     engine = sa.create_engine("sqlite://", creator=creator, poolclass=pool.NullPool)
-    meta = tables.meta
-    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
     try:
         with engine.connect() as tx:
-            revision = schema.revision(tx)
-            stored = {} if revision is None else dict(tx.execute(query).all())
-            wrong = None if revision is None else schema.misfit(tx, currency)
+            known = _known(tx, currency)
     except exc.DBAPIError as error:
         yield f"store.url: {path} cannot be read ({error.orig}); is it a database of antirelou?"
         return
-    if revision is None:
+    if known is None:
         yield f"store.url: {path} is no database of antirelou; name another file"
         return
-    if revision != schema.HEAD:
+    yield from _unfit(known, key_file)
+
+
+def _server(settings: config.Settings) -> Iterator[str]:
+    """The same for one that is no file; an empty one is as good as none, `run` fills it."""
+    key_file = settings.store.key_file
+
+    async def look() -> _Known | None:
+        store = choosing.store(settings.store.url)
+        try:
+            await store.open()
+            return await store.read(lambda tx: _known(tx, settings.core.budget.currency))
+        finally:
+            await store.close()
+
+    try:
+        known = asyncio.run(look())
+    except database.StoreAwayError as error:
+        yield f"store.url: {error}".replace("store.url: store.url:", "store.url:")
+        return
+    if known is not None:
+        yield from _unfit(known, key_file)
+    elif key_file.exists():
+        yield from _key_faults(key_file)
+    else:
+        yield from _room_for(key_file, "store.key_file")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What a database says of itself. `wrong`: its currency is another one."""
+
+    revision: str
+    keys: Mapping[str, str]
+    wrong: str | None
+    moved: bool
+
+
+def _known(tx: sa.Connection, currency: str) -> _Known | None:
+    revision = schema.revision(tx)
+    if revision is None:
+        return None
+    meta = tables.meta
+    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
+    return _Known(
+        revision=revision,
+        keys=dict(tx.execute(query).all()),
+        wrong=schema.misfit(tx, currency),
+        moved=schema.moved(tx),
+    )
+
+
+def _unfit(known: _Known, key_file: pathlib.Path) -> Iterator[str]:
+    """Whether program, settings and key file belong to it."""
+    if known.moved:
+        yield "store.url: this database was moved to PostgreSQL; name that one"
+    if known.revision != schema.HEAD:
         yield (
-            f"store.url: schema {revision}, this program needs {schema.HEAD}; "
+            f"store.url: schema {known.revision}, this program needs {schema.HEAD}; "
             "run antirelou migrate, or use the program that belongs to the database"
         )
-    if wrong is not None:
-        yield f"budget.currency: {wrong}"
+    if known.wrong is not None:
+        yield f"budget.currency: {known.wrong}"
     try:
         held = vault.load(key_file).fingerprints()
     except vault.KeyFileError as error:
         yield f"store.key_file: {error}"
         return
-    if any(held.get(name.removeprefix("key ")) != value for name, value in stored.items()):
+    if any(held.get(name.removeprefix("key ")) != value for name, value in known.keys.items()):
         yield (
             "store.key_file: it does not belong to this database; "
             "put back the key file that was backed up with it"
@@ -215,8 +268,10 @@ def _unwise(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Ite
         channel = settings.channels[name]
         if channel.kind == _SIMULATOR:
             continue
-        if isinstance(one, bridge.WantsRelease) and (reason := one.release_reason()) is not None:
-            yield _release(name, reason, by_hand=channel.release_by_hand)
+        if isinstance(one, bridge.WantsRelease):
+            # It knows its numbers better than their digits tell: a SIM in a phone may be a 06.
+            if (reason := one.release_reason()) is not None:
+                yield _release(name, reason, by_hand=channel.release_by_hand)
             continue
         for own in one.addresses:
             if own.address.network != address.SMS:

@@ -23,10 +23,9 @@ from bot.cli import options
 from bot.console import render, results
 from bot.contract import clock
 from bot.policy import settings as policy
-from bot.store import database, schema, vault
+from bot.store import choosing, database, schema, vault
 
 T = TypeVar("T")
-UNKNOWN_STORE: Final = "store.url: only sqlite:FILE is known to this version; change it"
 DEFAULT_FILES: Final = ("config.toml", "config.example.toml")
 
 
@@ -65,11 +64,18 @@ def load(told: options.Told) -> config.Settings:
     return found
 
 
-def database_path(found: config.Settings) -> pathlib.Path:
-    """The database's file; ends for a kind of database that this version does not know."""
-    if found.store.file is None:
-        options.fail([UNKNOWN_STORE], options.FAULTY)
-    return found.store.file
+def existing(found: config.Settings) -> database.Store:
+    """The database, not opened yet; ends where there is none. Only `run` makes one."""
+    path = found.store.file
+    if path is not None and not path.is_file():
+        wrong = f"no database at {path}; start antirelou run first, or name another --config"
+        options.fail([wrong], options.AWAY)
+    return choosing.store(found.store.url)
+
+
+def named(found: config.Settings) -> str:
+    """The database as it may be shown: a URL may hold a password."""
+    return str(found.store.file or "store.url")
 
 
 @contextlib.contextmanager
@@ -97,21 +103,17 @@ def write(told: options.Told, work: Work[T]) -> tuple[T, At]:
 
 def _open(told: options.Told, work: Work[T], *, write: bool) -> tuple[T, At]:
     found = load(told)
-    path = database_path(found)
-    if not path.is_file():
-        wrong = f"no database at {path}; start antirelou run first, or name another --config"
-        options.fail([wrong], options.AWAY)
+    store = existing(found)
     with told_plainly():
-        return asyncio.run(_run(found, path, work, write=write))
+        return asyncio.run(_run(found, store, work, write=write))
 
 
 async def _run(
-    found: config.Settings, path: pathlib.Path, work: Work[T], *, write: bool
+    found: config.Settings, store: database.Store, work: Work[T], *, write: bool
 ) -> tuple[T, At]:
-    store = database.Store(path)
     try:
         await store.open()
-        keys = await _keys(store, found, path)
+        keys = await _keys(store, found)
         at = At(
             settings=found,
             core=found.core,
@@ -126,9 +128,9 @@ async def _run(
         await store.close()
 
 
-async def _keys(store: database.Store, found: config.Settings, path: pathlib.Path) -> vault.Vault:
+async def _keys(store: database.Store, found: config.Settings) -> vault.Vault:
     """The keys of an up-to-date database; nothing is made and nothing is migrated."""
-    revision = await store.read(schema.revision)
+    revision, path = await store.read(schema.revision), named(found)
     if revision is None:
         raise schema.SchemaError(f"{path} is no database of antirelou; name another --config")
     if revision != schema.HEAD:

@@ -97,14 +97,8 @@ def simulate(
     from bot.cli import simulating  # noqa: PLC0415 (slow to import)
     from bot.simulate import made_floods  # noqa: PLC0415 (the same)
 
-    if (trace is not None) + (scenario is not None) + own_past != 1:
-        wrong = "give a recording, --scenario or --own-past, one of the three"
-        options.fail([wrong], options.FAULTY)
-    if own_past and replies is not None:
-        options.fail(["--replies is for floods: of the own past no number is kept"], options.FAULTY)
-    if scenario is None and (save is not None or opinion_price is not None):
-        wrong = "--save and --opinion-price are for made-up floods; give --scenario"
-        options.fail([wrong], options.FAULTY)
+    _one_of(trace, scenario, own_past=own_past)
+    _fits(scenario, save=save, opinion_price=opinion_price, replies=replies, own_past=own_past)
     flood = None
     if scenario is not None:
         flood = made_floods.Flood(
@@ -127,6 +121,28 @@ def simulate(
         against=_other(config, set_, against, against_set),
     )
     simulating.simulate(options.told(config, set_, json_), order)
+
+
+def _one_of(trace: File, scenario: str | None, *, own_past: bool) -> None:
+    if (trace is not None) + (scenario is not None) + own_past != 1:
+        wrong = "give a recording, --scenario or --own-past, one of the three"
+        options.fail([wrong], options.FAULTY)
+
+
+def _fits(
+    scenario: str | None,
+    *,
+    save: File,
+    opinion_price: str | None,
+    replies: File,
+    own_past: bool,
+) -> None:
+    """Ends for options that mean nothing for what is played."""
+    if own_past and replies is not None:
+        options.fail(["--replies is for floods: of the own past no number is kept"], options.FAULTY)
+    if scenario is None and (save is not None or opinion_price is not None):
+        wrong = "--save and --opinion-price are for made-up floods; give --scenario"
+        options.fail([wrong], options.FAULTY)
 
 
 def _other(

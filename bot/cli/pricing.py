@@ -10,7 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 from bot import config, registry
-from bot.cli import bridging, options
+from bot.cli import kept, options
 from bot.contract import address, bridge, clock, money
 from bot.policy import numbers
 
@@ -44,7 +44,7 @@ def make(settings: config.Settings) -> dict[str, bridge.Bridge]:
         name: bridge.Context(
             channel=name,
             clock=clock.SystemClock(),
-            storage=bridging.storage(settings, name),
+            storage=kept.storage(settings, name),
             currency=settings.core.budget.currency,
             public_url=settings.web.public_url,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import socket
 import tempfile
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -34,7 +34,18 @@ def register(app: typer.Typer) -> None:
     app.command("demo", epilog="Example: antirelou demo --speed 360")(demo)
 
 
-def run(*, config: options.ConfigFile = None, set_: options.Overrides = None) -> None:
+def run(
+    *,
+    role: Annotated[
+        Literal["all", "web", "worker"],
+        typer.Option(
+            "--role",
+            help="On PostgreSQL: web takes messages in, worker sends; any number of each.",
+        ),
+    ] = "all",
+    config: options.ConfigFile = None,
+    set_: options.Overrides = None,
+) -> None:
     """Take messages in and answer them.
 
     Makes the database and its key file if there are none; ends at SIGTERM or Ctrl-C.
@@ -44,9 +55,7 @@ def run(*, config: options.ConfigFile = None, set_: options.Overrides = None) ->
     told = opening.load(options.told(config, set_))
     for warning in told.warnings:
         options.note(f"warning: {warning}")
-    # Ends for a database that this version does not know.
-    opening.database_path(told)
-    raise typer.Exit(_live(told, is_demo=False, speed=1.0))
+    raise typer.Exit(_live(told, is_demo=False, speed=1.0, role=role))
 
 
 def demo(
@@ -102,19 +111,24 @@ def _free(port: int) -> bool:
     return True
 
 
-def _live(told: configuration.Settings, *, is_demo: bool, speed: float) -> int:
+def _live(told: configuration.Settings, *, is_demo: bool, speed: float, role: str = "all") -> int:
     """Run the program to its end; what keeps it from starting is told in plain lines."""
     import asyncio  # noqa: PLC0415 (slow to import)
 
-    from bot import app, logs, registry  # noqa: PLC0415 (slow to import)
+    from bot import app, build, logs, registry  # noqa: PLC0415 (slow to import)
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
 
     logs.setup(told.log.level, told.log.format)
     with opening.told_plainly():
         try:
-            return asyncio.run(
-                app.run(told, demo=is_demo, speed=speed, announce=_panel if is_demo else _line)
+            living = app.run(
+                told,
+                demo=is_demo,
+                speed=speed,
+                role=build.Role(role),
+                announce=_panel if is_demo else _line,
             )
+            return asyncio.run(living)
         except registry.RegistryError as error:
             options.fail([f"{key}: {text}" for key, text in error.faults], options.FAULTY)
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +38,9 @@ def captcha(
     Only when the network takes the answer does the channel send again. Quote the answer: it holds
     characters that a shell would read.
     """
-    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    import asyncio  # noqa: PLC0415 (slow to import)
+
+    from bot.cli import opening  # noqa: PLC0415 (the same)
 
     told = options.told(config, set_, json_)
     given = (sys.stdin.readline() if answer == "-" else answer).strip()
@@ -57,13 +58,10 @@ async def _hand_in(found: config.Settings, channel: str, answer: str) -> results
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import challenge  # noqa: PLC0415
     from bot.contract import clock  # noqa: PLC0415
-    from bot.store import database, schema  # noqa: PLC0415
+    from bot.store import schema  # noqa: PLC0415
 
     moment = clock.SystemClock()
-    path = opening.database_path(found)
-    if not path.is_file():
-        options.fail([f"no database at {path}; start antirelou run first"], options.AWAY)
-    store = database.Store(path)
+    store = opening.existing(found)
     try:
         await store.open()
         if await store.read(schema.revision) != schema.HEAD:

@@ -145,14 +145,33 @@ def check(
 
 def migrate(
     *,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="sqlite:FILE", help="Move all of this file's data."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="postgresql://...",
+            help="Where to; without it to store.url, which keeps a password off the command line.",
+        ),
+    ] = None,
     config: options.ConfigFile = None,
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
     """Bring the database to this program's schema.
 
-    `run` does the same when it starts. Makes no database.
+    `run` does the same when it starts. With --from it moves an installation to an empty PostgreSQL
+    database instead, and proves that all of it arrived.
     """
     from bot.cli import migrating  # noqa: PLC0415 (slow to import)
 
-    migrating.migrate(options.told(config, set_, json_))
+    told = options.told(config, set_, json_)
+    if from_ is not None:
+        migrating.move(told, from_, to)
+    elif to is not None:
+        options.fail(["--to needs --from"], options.FAULTY)
+    else:
+        migrating.migrate(told)

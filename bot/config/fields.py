@@ -122,7 +122,9 @@ def _hours(value: object) -> object:
 
 def _store_url(url: str) -> str:
     if not url.startswith(("sqlite:", "postgresql:", "postgresql+asyncpg:")):
-        raise ValueError("is no database of ours; write sqlite:FILE")
+        raise ValueError(
+            "is no database of ours; write sqlite:FILE or postgresql://USER@HOST/DATABASE"
+        )
     return url
 
 

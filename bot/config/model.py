@@ -34,7 +34,9 @@ class Section(pydantic.BaseModel):
 
 
 class Store(Section):
-    url: fields.StoreUrl = fields.setting(_STORE.url, "the database: `sqlite:FILE`", "text")
+    url: fields.StoreUrl = fields.setting(
+        _STORE.url, "the database: `sqlite:FILE` or `postgresql://...` ([scale](scale.md))", "text"
+    )
     key_file: str = fields.setting(
         str(_STORE.key_file),
         "where the keys of the database lie; made with a new database",

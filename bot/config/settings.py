@@ -6,11 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from bot.policy import settings as policy
-
-_SQLITE: Final = "sqlite:"
+from bot.store import choosing
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +21,7 @@ class StoreSettings:
     @property
     def file(self) -> Path | None:
         """The database's file; None for a database that is no file."""
-        if not self.url.startswith(_SQLITE):
-            return None
-        return Path(self.url.removeprefix(_SQLITE).removeprefix("//"))
+        return choosing.file(self.url)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -194,9 +195,9 @@ class Dispatcher:
             sending.add_done_callback(self._rounds.discard)
 
     async def _rest(self, stop: asyncio.Event) -> None:
-        """A quarter of a second, less if stopped."""
+        """Up to a quarter of a second, less if stopped; workers drift apart, so one is soon up."""
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopped}, timeout=_POLL_S)
+        await asyncio.wait({stopped}, timeout=_POLL_S * random.uniform(0.5, 1))  # noqa: S311 (jitter)
         stopped.cancel()
 
 

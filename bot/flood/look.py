@@ -29,7 +29,7 @@ _SHORTEST_SHARE: Final = 1 / 12
 
 
 class Flood:
-    """The leader. `snapshot` is what intake and dispatch go by."""
+    """The leader, or one who follows it. `snapshot` is what intake and dispatch go by."""
 
     def __init__(
         self,
@@ -65,7 +65,20 @@ class Flood:
         seen, counts = await self._store.write(work)
         self._memory = seen
         self._looked_ms = now_ms
-        self.snapshot = snapshot.Snapshot(
+        self.snapshot = self._shown(seen, now_ms)
+        return counts
+
+    async def follow(self) -> None:
+        """Go by what the leader, another process, last kept. Raises StoreAwayError."""
+        now_ms = clock.to_ms(self._clock.now())
+        seen = await self._store.read(rows.load)
+        # Should we lead next, we begin with what is kept, like everybody after a start.
+        self._memory = None
+        self._closed.clear()
+        self.snapshot = self._shown(seen, now_ms)
+
+    def _shown(self, seen: memory.Memory, now_ms: int) -> snapshot.Snapshot:
+        return snapshot.Snapshot(
             at_ms=now_ms,
             mode=seen.setting.mode,
             flagged=dict(seen.flagged),
@@ -74,10 +87,9 @@ class Flood:
             usual=self._usual(seen),
             plain=topics.plain(seen.usual(self._common)) if seen.flagged else frozenset(),
         )
-        return counts
 
     def _look(self, tx: sa.Connection, known: memory.Memory, now_ms: int) -> Mapping[str, int]:
-        before = known.mark()
+        before, strong = known.mark(), known.strong
         oldest_ms = snapshot.bucket_ms(now_ms) - _RECENT_MS
         buckets = self._buckets(tx, min(oldest_ms, known.learned_ms or oldest_ms), now_ms)
         recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
@@ -102,7 +114,8 @@ class Flood:
             told = {"words": len(fresh), "people": people, "of": seen.senders}
             events.append(tx, now_ms, "new_topic", told)
         rows.forget(tx, oldest_ms - snapshot.BUCKET_MS)
-        if known.mark() != before:
+        # Alone in memory nobody follows, and what is strong is found anew at each look.
+        if known.mark() != before or (strong != known.strong and not self._store.inline):
             rows.keep(tx, known)
         released = orders.release_fine(tx, found, now_ms)
         doubted = known.surges | byhand.crowd(found, now_ms)

@@ -1,6 +1,7 @@
 """Periodic chores: what nobody asks for and everybody relies on.
 
-`stuck` ends leases and dates, `unsure` settles unknown sends, `opinions` asks whether doubtful
+`stuck` ends leases and dates, `unsure` settles unknown sends, `afterwards` asks for late prices
+and has messages removed at the provider, `opinions` asks whether doubtful
 numbers are real, `retention` forgets, `sealed` follows a key rotation, `sweep` fetches what came
 in while we were away, `rounds` runs them all and remembers when each ran. Must not send, and
 never holds the writer for long.

@@ -41,18 +41,11 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
     old_ms = now_ms - keep.persons_days * _DAY_MS
     inbound_ms = now_ms - keep.inbound_days * _DAY_MS
     events_ms = now_ms - keep.events_days * _DAY_MS
-    text_ms = now_ms - TEXTS_H * _HOUR_MS
     # A reply may fall due that long after the message, and live as long from then on.
     slack_ms = (core.reply.delay_max_s + core.reply.expires_after_s) * 1000 + _DAY_MS
     newest = sa.select(sa.func.max(_e.c.id)).scalar_subquery()
     chores: tuple[tuple[str, sa.Column[Any], sa.ColumnElement[bool], Finish], ...] = (
         ("seen", _s.c.hash, _s.c.at_ms < now_ms - keep.seen_days * _DAY_MS, _delete(_s)),
-        (
-            "texts",
-            _i.c.id,
-            sa.and_(_i.c.text_enc.is_not(None), _i.c.received_ms < text_ms),
-            _wipe(_i, "text_enc"),
-        ),
         (
             "addresses",
             _r.c.id,
@@ -77,6 +70,45 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
     for name, key, which, finish in chores:
         out[name] = await _slices(store, key, which, finish)
     return out
+
+
+async def words(store: database.Store, now_ms: int) -> dict[str, int]:
+    """Words of people go as soon as nothing of theirs is held, and after three days at the most.
+
+    `scheduled`, too, is kept for: it is about to be held, or was just let go.
+    """
+    waits = sa.select(sa.literal(1)).where(_r.c.state.in_((State.HELD, State.SCHEDULED)))
+    of_reply = sa.exists(waits.where(_r.c.id == _i.c.reply_id))
+    of_person = sa.exists(waits.where(_r.c.person_id == _i.c.person_id))
+    which = sa.and_(
+        _i.c.text_enc.is_not(None),
+        sa.or_(
+            _i.c.received_ms < now_ms - TEXTS_H * _HOUR_MS,
+            sa.and_(_i.c.reply_id.is_not(None), ~of_reply),
+            sa.and_(_i.c.reply_id.is_(None), ~of_person),
+        ),
+    )
+    return {"words": await _slices(store, _i.c.id, which, _wipe(_i, "text_enc"))}
+
+
+async def room(store: database.Store, core: settings.Core, now_ms: int) -> dict[str, int]:
+    """What was said and asked in the moderators' room; the trail of their acts stays."""
+    old_ms = now_ms - core.retention.events_days * _DAY_MS
+    e, o, p = tables.room_events, tables.room_outgoing, tables.room_prompts
+    c, f = tables.room_codes, tables.proofs
+    newest = sa.select(sa.func.max(o.c.id)).scalar_subquery()
+    said = sa.and_(o.c.created_ms < old_ms, o.c.state != "waiting")
+    chores: tuple[tuple[sa.Table, sa.Column[Any], sa.ColumnElement[bool]], ...] = (
+        (e, e.c.id, sa.and_(e.c.taken_ms < old_ms, e.c.state == "done")),
+        # The newest stays: its number is our name for it on the network.
+        (o, o.c.id, sa.and_(said, o.c.id < newest)),
+        (p, p.c.id, sa.and_(p.c.created_ms < old_ms, p.c.state != "open")),
+        (c, c.c.code, c.c.expires_ms < old_ms),
+        (f, f.c.hash, f.c.expires_ms < now_ms),
+    )
+    return {
+        table.name: await _slices(store, key, which, _delete(table)) for table, key, which in chores
+    }
 
 
 def _gone(old_ms: int, now_ms: int) -> sa.ColumnElement[bool]:

@@ -22,6 +22,8 @@ _log = structlog.get_logger(__name__)
 Counts = Mapping[str, int]
 # A chore that did not run for so many of its periods is late.
 PATIENCE: Final = 3
+# How soon another process takes over from a janitor that is gone.
+TURN_S: Final = 5.0
 OPINIONS_EVERY_S: Final = 60
 
 
@@ -107,6 +109,10 @@ class Janitor:
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
             Chore(name="afterwards", every_s=60, step=functools.partial(after.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
+            Chore(name="words", every_s=900, step=functools.partial(retention.words, store)),
+            Chore(
+                name="room", every_s=6 * 3_600, step=functools.partial(retention.room, store, core)
+            ),
             Chore(
                 name="forget",
                 every_s=6 * 3_600,
@@ -143,15 +149,34 @@ class Janitor:
             for chore in self.chores
         }
 
-    async def run(self, stop: asyncio.Event, beat: Callable[[], None] = lambda: None) -> None:
-        """Every chore at once and then in its period, until `stop`; each ends what it began."""
+    async def run(
+        self,
+        stop: asyncio.Event,
+        beat: Callable[[], None] = lambda: None,
+        turn: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Every chore at once and then in its period, until `stop`; each ends what it began.
+
+        `turn`: whether this process keeps house; while another one does, its chores wait.
+        """
         async with asyncio.TaskGroup() as tasks:
             for chore in self.chores:
-                tasks.create_task(self._loop(chore, stop, beat), name=f"janitor-{chore.name}")
+                tasks.create_task(self._loop(chore, stop, beat, turn), name=f"janitor-{chore.name}")
 
-    async def _loop(self, chore: Chore, stop: asyncio.Event, beat: Callable[[], None]) -> None:
+    async def _loop(
+        self,
+        chore: Chore,
+        stop: asyncio.Event,
+        beat: Callable[[], None],
+        turn: Callable[[], Awaitable[bool]] | None,
+    ) -> None:
         while not stop.is_set():
             beat()
+            if turn is not None and not await turn():
+                # Done elsewhere: nothing is late here.
+                self.ran[chore.name] = clock.to_ms(self._clock.now())
+                await self._rest(min(chore.every_s, TURN_S), stop)
+                continue
             # One chore's trouble (the database is away, say) must not end the others.
             (result,) = await asyncio.gather(self.step(chore.name), return_exceptions=True)
             if isinstance(result, Exception):

@@ -14,7 +14,8 @@ from bot.store import database, prepared, tables, vault
 SLICE: Final = 500
 
 _r = tables.replies
-# Every sealed column with the place its values belong to.
+# Every sealed column that outlives a rotation, with the place its values belong to: the words of
+# people and of the room are gone within three days, and the old key is in the file for longer.
 COLUMNS: Final[tuple[tuple[sa.Table, str, Callable[[int], str]], ...]] = (
     (tables.replies, "address_enc", outbox.place),
     (tables.replies, "text_enc", outbox.place),

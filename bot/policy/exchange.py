@@ -1,4 +1,4 @@
-"""Prices as they are told, in the budget's currency; fails closed."""
+"""Prices in the budget's currency, and what a reply asks of the ledger; fails closed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ class Amount:
     micros: int
     original: money.Money
     rate_micros: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one reply wants to reserve now; `crossed`: he is of another network than the channel."""
+
+    reply_id: int
+    channel: str
+    country: str | None
+    amount: Amount
+    parts: int
+    crossed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a reply holds, as its row remembers it. `period`: the hour its send started in."""
+
+    reply_id: int
+    channel: str
+    country: str | None
+    micros: int
+    parts: int
+    period: str
+    crossed: bool = False
 
 
 def convert(budget: settings.Budget, told: money.Money) -> Amount | None:

@@ -1,11 +1,12 @@
-"""The store behind a `store.url`."""
+"""The store behind a `store.url`. Imports nothing slow: settings are read by every command."""
 
 from __future__ import annotations
 
 import pathlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bot.store import database
+if TYPE_CHECKING:
+    from bot.store import database
 
 _SQLITE: Final = "sqlite:"
 
@@ -21,6 +22,8 @@ def store(url: str) -> database.Store:
     """Not opened yet."""
     path = file(url)
     if path is not None:
+        from bot.store import database  # noqa: PLC0415 (see above)
+
         return database.Store(path)
     # SQLAlchemy's dialect for it takes a while to load, and asyncpg is an extra.
     from bot.store import postgres  # noqa: PLC0415 (see above)

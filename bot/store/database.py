@@ -85,6 +85,11 @@ class Store:
         """Whether transactions run in the calling thread, without an await that waits."""
         return self._path is None
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes of ours may work on it too."""
+        return False
+
     async def open(self) -> None:
         """Connect. Raises StoreAwayError."""
         if self._path is None:

@@ -35,6 +35,9 @@ class Driver(Protocol):
     async def fetchval(self, query: str, *args: object) -> Any:  # noqa: ANN401 (any column)
         """The first column of the first row."""
 
+    async def set_type_codec(self, typename: str, **how: object) -> None:
+        """How values of a type are read and written."""
+
     def is_closed(self) -> bool:
         """Whether either side has closed it."""
 

@@ -40,7 +40,7 @@ _WRITERS: Final = 6
 _READERS: Final = 4
 # Tries of a connection that the server has closed meanwhile.
 _STALE: Final = 12
-_UNIQUE: Final = "23"
+_INTEGRITY: Final = "23"
 # Serialization failure, deadlock, and a plan that a migration made old.
 _AGAIN: Final = frozenset({"40001", "40P01", "0A000"})
 # Its own fault, in the classes of SQLSTATE: data, syntax, what is not supported.
@@ -64,6 +64,11 @@ class Store(database.Store):
     def inline(self) -> bool:
         """Never: there is always a server to wait for."""
         return False
+
+    @property
+    def shared(self) -> bool:
+        """Always: that is what it is for."""
+        return True
 
     async def open(self) -> None:
         """Connect once. Raises StoreAwayError."""
@@ -112,6 +117,10 @@ class Store(database.Store):
             self._url,
             timeout=self._limit_s,
             server_settings={name: str(value) for name, value in told.items()},
+        )
+        # Sums and averages of whole numbers, in SQLite's kinds; there are no other numerics.
+        await made.set_type_codec(
+            "numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text"
         )
         return made
 
@@ -218,6 +227,10 @@ class Store(database.Store):
                 await engine.dispose()
 
 
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)
+
+
 def plain(url: str) -> str:
     """The URL as PostgreSQL's own library spells it."""
     return url.replace("postgresql+asyncpg:", "postgresql:", 1)
@@ -251,7 +264,9 @@ def _told(error: Exception) -> Exception:
         cause = cause.__cause__
     state = getattr(cause, "sqlstate", None) or ""
     name = type(cause).__name__
-    if state in _AGAIN or state.startswith(_UNIQUE):
+    if state.startswith(_INTEGRITY):
+        return database.ConflictError("IntegrityError")
+    if state in _AGAIN:
         return database.ConflictError(name)
     faulty = _FAULTY.get(state[:2])
     if faulty is None and _is_wrong(error, cause):

@@ -15,6 +15,8 @@ from bot.store import database, statements, tables, vault
 HEAD: Final = "0002"
 _MIGRATIONS: Final = pathlib.Path(__file__).parent / "migrations"
 _CURRENCY: Final = "currency"
+# In `meta` of a file that was moved to PostgreSQL.
+MOVED: Final = "moved"
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -69,7 +71,15 @@ async def prepare(
     keys = await asyncio.to_thread(_keys, key_file, may_create=new)
 
     def work(tx: sa.Connection) -> None:
+        if tx.dialect.name == "postgresql":
+            # An index over millions of rows takes longer than any other statement may.
+            tx.execute(sa.text("SET LOCAL statement_timeout = 0"))
         upgrade(tx)
+        if moved(tx):
+            raise SchemaError(
+                "this database was moved to PostgreSQL, where all that came since is; "
+                "set store.url to it"
+            )
         _match(tx, keys)
         if currency is not None:
             if wrong := misfit(tx, currency):
@@ -78,6 +88,13 @@ async def prepare(
 
     await store.write(work)
     return keys
+
+
+def moved(tx: sa.Connection) -> bool:
+    """Whether its data is elsewhere now, and it takes nothing any more."""
+    meta = tables.meta
+    query = sa.select(meta.c.value).where(meta.c.key == MOVED)
+    return tx.execute(query).scalar_one_or_none() is not None
 
 
 def misfit(tx: sa.Connection, currency: str) -> str | None:

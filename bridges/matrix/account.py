@@ -39,10 +39,13 @@ class Live:
     trusted: trust.Trust
     voice: sending.Voice
     patience: sync.Patience
+    lock: session.Lock | None
 
     async def close(self) -> None:
         """Give back the file and the connections."""
         self.keys.close()
+        if self.lock is not None:
+            self.lock.release()
         await self.server.close()
 
 
@@ -59,15 +62,26 @@ def open_live(
     chosen: settings.Settings,
     context: bridge.Context,
     watched: Collection[str],
+    *,
+    locked: bool = False,
 ) -> Live:
-    """Open the store and make the parts. Raises BridgeDownError."""
+    """Open the store and make the parts. `locked`: the caller holds the folder already.
+
+    Raises BridgeDownError.
+    """
     login = login_of(chosen, context.channel)
     server = calls.Homeserver(chosen.homeserver, login.token)
-    folder = session.Folder(chosen.folder)
+    lock = None
     try:
-        keys = crypto.Crypto(server, login, folder)
-    except (crypto.StoreLostError, OSError):
-        raise lost(context.channel) from None
+        lock = None if locked else session.Lock(chosen.folder)
+        keys = crypto.Crypto(server, login, session.Folder(chosen.folder))
+    except (session.BusyError, crypto.StoreLostError, OSError) as error:
+        if lock is not None:
+            lock.release()
+        if isinstance(error, crypto.StoreLostError):
+            raise lost(context.channel) from None
+        reason = "the folder cannot be used" if isinstance(error, OSError) else str(error)
+        raise bridge.BridgeDownError(reason) from None
     return Live(
         login=login,
         server=server,
@@ -81,6 +95,7 @@ def open_live(
         ),
         voice=sending.Voice(server, keys),
         patience=sync.Patience(context.clock, random.random),
+        lock=lock,
     )
 
 

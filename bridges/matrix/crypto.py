@@ -8,6 +8,7 @@ that was encrypted once gets nothing but encrypted events.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import logging
@@ -24,6 +25,22 @@ from bot.contract import room
 from bridges.matrix import calls, session, wire
 
 _CLAIM: Final = "signed_curve25519"
+# Below CRITICAL they name accounts and devices, and print the store's rows (C33).
+_TALKATIVE: Final = ("nio", "peewee")
+
+
+# What nio and vodozemac raise over what a hostile client made up; never a fault of the store.
+_STUMBLES: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,  # all of vodozemac's are
+    nio.exceptions.EncryptionError,
+    nio.exceptions.LocalProtocolError,
+    nio.exceptions.VerificationError,
+)
 
 
 class NotSafeError(Exception):
@@ -45,11 +62,12 @@ class Crypto:
         self, server: calls.Homeserver, login: session.Login, folder: session.Folder
     ) -> None:
         """Opens the store, making it if there is none. Raises StoreLostError, OSError."""
-        # Below CRITICAL it names accounts and devices (C33).
-        logging.getLogger("nio").setLevel(logging.CRITICAL)
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._server = server
         self._login = login
         self._sealing = asyncio.Lock()
+        self.stumbled = ""
         config = base_client.ClientConfig(
             store=SqliteStore,
             store_name=session.STORE,
@@ -83,7 +101,12 @@ class Crypto:
         answer = nio.SyncResponse.from_dict(_for_nio(body))
         if not isinstance(answer, nio.SyncResponse):
             raise calls.AwayError("a sync answer that nobody can read")
-        self.client.receive_response(answer)
+        try:
+            self.client.receive_response(answer)
+        except _STUMBLES as error:
+            # The same answer would come for ever. Timelines we read ourselves; what is lost is
+            # what nio would have learnt after the event that it stumbled over.
+            self.stumbled = type(error).__name__
 
     def forget(self, room_id: str) -> None:
         """We are no longer in that room."""
@@ -100,7 +123,7 @@ class Crypto:
         event.room_id = room_id
         try:
             clear = self.olm.decrypt_megolm_event(event)
-        except nio.exceptions.EncryptionError:
+        except _STUMBLES:
             return wire.Heard(event=raw, readable=False, device=event.device_id)
         source = getattr(clear, "source", None)
         if not isinstance(source, dict) or source.get("type") == wire.ENCRYPTED:
@@ -158,7 +181,9 @@ class Crypto:
         )
         answer = nio.KeysClaimResponse.from_dict(body)
         if isinstance(answer, nio.KeysClaimResponse):
-            self.client.receive_response(answer)
+            # One device with a key that is none must not keep the others from theirs.
+            with contextlib.suppress(*_STUMBLES):
+                self.client.receive_response(answer)
 
     # ------------------------------------------------------------ out
 

@@ -7,6 +7,7 @@ our storage.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,7 @@ from bot.contract import address, bridge, intake, messages
 from bridges.matrix import calls, crypto, invites, late, moderators, places, sync, wire
 
 MAX_INVITED: Final = 10_000
+HISTORY: Final = dt.timedelta(hours=1)
 
 
 class Rooms:
@@ -41,8 +43,8 @@ class Rooms:
 
     def of(self, account: str) -> str | None:
         """The room to answer him in: where he wrote last, one with him, or his invitation."""
-        latest = self._latest.get(account)
-        if latest is not None and latest in self.places:
+        latest = self._latest.get(account, "")
+        if latest in self.places and account in self.places[latest].joined:
             return latest
         for room_id, place in reversed(self.places.items()):
             if account in place.joined and not place.crowded:
@@ -97,13 +99,17 @@ class Rooms:
         found: list[messages.InboundMessage] = []
         for heard in told.heard:
             place.take(heard.event)
-            # The first answer ever holds history of another life of this account.
-            if news.since is None:
+            # The first answer ever may hold history of another life of this account.
+            if news.since is None and self._is_old(heard):
                 continue
             if not heard.readable:
                 await self._late.add(told.room_id, heard.event)
             found.extend(self._contact(heard, place))
         return found
+
+    def _is_old(self, heard: wire.Heard) -> bool:
+        at = wire.moment(heard.event)
+        return at is None or at < self._context.clock.now() - HISTORY
 
     def _contact(
         self, heard: wire.Heard, place: places.Place | None

@@ -28,7 +28,7 @@ from bridges.matrix import (
     wire,
 )
 
-SEND_LIMIT_S: Final = 20.0
+SEND_LIMIT_S: Final = 12.0
 LOOK_S: Final = 60.0
 AGAIN_S: Final = 60.0
 LOGIN_AGAIN_S: Final = 900.0
@@ -233,7 +233,9 @@ class Handle:
         if live is None or live.patience.failures:
             detail = "not listening" if live is None else live.patience.reason
             return bridge.Health(condition=bridge.Condition.DOWN, detail=detail, last_event_at=at)
-        return bridge.Health(condition=bridge.Condition.UP, last_event_at=at)
+        stumbled = live.keys.stumbled
+        detail = f"skipped what a client made up ({stumbled})" if stumbled else ""
+        return bridge.Health(condition=bridge.Condition.UP, detail=detail, last_event_at=at)
 
     async def check(self) -> Sequence[bridge.Finding]:
         """As contract.bridge.ChecksItself."""

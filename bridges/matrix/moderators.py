@@ -118,12 +118,26 @@ class Taker:
         return found
 
     async def _heard(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
-        if not heard.readable and not _is_redacted(heard.event):
-            if heard.event.get("sender") != self._own:
-                await self._late.add(place.room_id, heard.event)
+        if not heard.readable and heard.event.get("sender") != self._own:
+            if _is_redacted(heard.event):
+                return []
+            if wire.torn(heard.event):
+                return self._torn(heard, place)
+            await self._late.add(place.room_id, heard.event)
             return []
         event = wire.read(heard, place, self._own)
         return [] if event is None else [event]
+
+    def _torn(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
+        """Encrypted and without what could ever decrypt it."""
+        event, at = heard.event, wire.moment(heard.event)
+        event_id, sender = event.get("event_id"), event.get("sender")
+        if not isinstance(event_id, str) or not isinstance(sender, str) or at is None:
+            return []
+        by = room.By(member=place.member(sender), trust=room.Trust.PLAIN)
+        return [
+            room.Refused(event_id=event_id, room_id=place.room_id, at=at, by=by, why=room.Why.TORN)
+        ]
 
     def _elsewhere(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
         event = wire.read(heard, place, self._own)

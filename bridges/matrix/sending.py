@@ -52,6 +52,13 @@ class Voice:
             raise calls.AwayError("a send was answered without an event id")
         return event_id
 
+    async def withdraw(self, room_id: str, event_id: str, transaction: str) -> str:
+        """Take back an event of ours; the redaction's id. Raises CallError."""
+        told = await self._server.call(
+            "PUT", calls.path("rooms", room_id, "redact", event_id, transaction), {}
+        )
+        return str(told.get("event_id", ""))
+
     async def encrypted(self, room_id: str) -> bool:
         """Whether only encrypted events may go there. Raises CallError.
 
@@ -85,8 +92,13 @@ class Voice:
 
 
 def content_of(out: room.Outgoing) -> dict[str, Any]:
-    """The event's content: a notice that mentions nobody, so that no phone rings for it."""
+    """The event's content: a notice that mentions nobody, so that no phone rings for it.
+
+    What somebody must act on mentions them, and is no notice: phones keep still for those.
+    """
     content: dict[str, Any] = {"msgtype": "m.notice", "body": out.plain, "m.mentions": {}}
+    if out.mentions:
+        content |= {"msgtype": "m.text", "m.mentions": {"user_ids": list(out.mentions)}}
     if out.html:
         content |= {"format": "org.matrix.custom.html", "formatted_body": out.html}
     if out.replaces is not None:
@@ -175,11 +187,14 @@ class Speaker:
 
     async def _one(self, out: room.Outgoing) -> None:
         try:
-            content = content_of(out)
-            if out.image is not None:
-                picture = await self._voice.picture(out.room_id, out.image)
-                content = {**content, **picture}
-            event_id = await self._voice.say(out.room_id, out.id, wire.MESSAGE, content)
+            if out.withdraws is not None:
+                event_id = await self._voice.withdraw(out.room_id, out.withdraws, out.id)
+            else:
+                content = content_of(out)
+                if out.image is not None:
+                    picture = await self._voice.picture(out.room_id, out.image)
+                    content = {**content, **picture}
+                event_id = await self._voice.say(out.room_id, out.id, wire.MESSAGE, content)
         except calls.TokenError:
             raise
         except calls.RefusedError as error:

@@ -9,6 +9,7 @@ crypto.sqlite   the device's keys and sessions (matrix-nio); never copied, never
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import secrets
@@ -20,6 +21,7 @@ SESSION: Final = "session.json"
 PICKLE: Final = "pickle.key"
 RECOVERY: Final = "recovery.key"
 STORE: Final = "crypto.sqlite"
+LOCK: Final = "lock"
 MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _SECRETS: Final = (SESSION, PICKLE, RECOVERY)
@@ -32,6 +34,28 @@ class Login:
     user: str
     device: str
     token: str
+
+
+class BusyError(Exception):
+    """Another program works on this folder; two on one crypto store would destroy it."""
+
+
+class Lock:
+    """Holds the folder for one program; a kill lets go of it too."""
+
+    def __init__(self, path: Path) -> None:
+        """Take it at once. Raises BusyError, OSError."""
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        self._file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, MODE)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise BusyError("another program works on this folder") from None
+
+    def release(self) -> None:
+        """Let go; once."""
+        os.close(self._file)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

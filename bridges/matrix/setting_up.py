@@ -72,12 +72,18 @@ async def run(
         folder=session.Folder(chosen.folder),
         done=[],
     )
+    lock: session.Lock | None = None
     try:
+        # A dry run makes nothing, not even the folder.
+        lock = session.Lock(chosen.folder) if apply or chosen.folder.exists() else None
         keys = _recovery(steps)
         login = await _login(steps)
         if login is not None and keys is not None:
             await _sign(steps, login, keys)
             await _pins(steps, login)
+    except session.BusyError as error:
+        busy = StepError("folder", str(error), "stop the program first")
+        steps.done.append(busy.finding)
     except StepError as error:
         steps.done.append(error.finding)
     except bridge.BridgeDownError as error:
@@ -107,6 +113,9 @@ async def run(
                 mend=f"make {chosen.folder} writable for the program's user",
             )
         )
+    finally:
+        if lock is not None:
+            lock.release()
     return steps.done
 
 
@@ -221,7 +230,9 @@ def _password(chosen: settings.Settings) -> str:
 
 async def _sign(steps: _Steps, login: session.Login, keys: cross_signing.Keys) -> None:
     """Publish our identity and sign our device with it."""
-    live = account.open_live(steps.chosen, check.context_of(steps.channel, steps.storage), ())
+    live = account.open_live(
+        steps.chosen, check.context_of(steps.channel, steps.storage), (), locked=True
+    )
     try:
         answer = await account.ask_own(live.server, login.user)
         seen = cross_signing.identity(answer, login.user)

@@ -60,7 +60,8 @@ def read(table: Table) -> Settings:
     """The settings of a table of the configuration; raises SettingsError with all faults."""
     faults: Faults = []
     role = table.get("role")
-    if role not in {ROOM, PUBLIC}:
+    if not isinstance(role, str) or role not in _OF_ROLE:
+        role = ""
         faults.append(("role", 'must be "room" (the moderators\' room) or "public" (the handle)'))
     known = _COMMON.union(
         *(keys for one, keys in _OF_ROLE.items() if role not in _OF_ROLE or role == one)
@@ -71,7 +72,7 @@ def read(table: Table) -> Settings:
         if key not in known
     )
     made = Settings(
-        role=str(role),
+        role=role,
         homeserver=_homeserver(table, faults),
         user=_user(table.get("user"), faults),
         folder=_folder(table, faults),
@@ -179,7 +180,7 @@ def _roster(value: object, faults: Faults) -> dict[str, room.Role]:
 
 def _strict(table: Table, faults: Faults) -> bool:
     value = table.get("unsigned_devices", "refuse")
-    if value not in {"refuse", "allow"}:
+    if not isinstance(value, str) or value not in {"refuse", "allow"}:
         faults.append(("unsigned_devices", 'must be "refuse" or "allow"'))
     return value != "allow"
 

@@ -180,7 +180,7 @@ def contact(
     event_id, sender = event.get("event_id"), event.get("sender")
     if not isinstance(event_id, str) or not isinstance(sender, str) or sender == own.value:
         return None
-    if not is_mxid(sender):
+    if not is_mxid(sender) or torn(event):
         return None
     found = _words(heard)
     if found is None:
@@ -217,7 +217,7 @@ def _words(heard: Heard) -> tuple[messages.Kind, str] | None:
         return None
     if "m.in_reply_to" in _relation(content):
         body = unquoted(body)
-    return messages.Kind.TEXT, body
+    return (messages.Kind.TEXT, body) if messages.clean(body).strip() else None
 
 
 def invitation(

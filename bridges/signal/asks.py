@@ -89,15 +89,6 @@ class Questions:
         )
         return status in http.FINE
 
-    async def go_covert(self) -> bool:
-        """POST /v1/configuration/{number}/settings: trust new identities always.
-
-        Read receipts and typing signs are sent only by whoever asks for them, and we never do.
-        """
-        path = ("v1", "configuration", self._number, "settings")
-        status, _ = await self._http.attempt("POST", path, body={"trust_mode": "always"})
-        return status in http.FINE
-
 
 def _is_untrusted(entry: Mapping[str, object]) -> bool:
     return str(entry.get("status")).upper() == "UNTRUSTED"

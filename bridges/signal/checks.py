@@ -6,6 +6,7 @@ has a neutral name, nobody gets a read receipt, nobody sees us type.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ from bot.contract.bridge import Finding, Verdict
 from bridges.signal import health, settings, transport
 
 PROFILE_KEY: Final = "profile-name"
+LOUD: Final = "the websocket LOSES messages: all while we are away, most of a burst"
+_log = logging.getLogger(__name__)
 _BY_HAND: Final = (
     (
         "registration lock",
@@ -41,6 +44,9 @@ async def take_cover(
 ) -> None:
     """Set the neutral profile once, trust new identities; what fails is a remark of health."""
     vitals.notes.clear()
+    if chosen.way is settings.Way.WEBSOCKET:
+        vitals.notes["websocket"] = LOUD
+        _log.warning("%s: %s", context.channel, LOUD)
     try:
         if not await asked.go_covert():
             vitals.notes["trust"] = (
@@ -68,7 +74,7 @@ async def findings(
             _one(
                 Verdict.WARNING,
                 "transport",
-                "the websocket LOSES messages: all while we are away, most of a burst",
+                LOUD,
                 'take "webhook", or "daemon" under load (docs/signal.md, What each way loses)',
             )
         )

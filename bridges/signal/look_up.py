@@ -27,6 +27,8 @@ DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 PAUSE_MS: Final = 86_400_000
 KEPT: Final = 5_000
+MOST_A_DAY: Final = 1_000
+"""The fence behind the core's own `look_ups_per_day`, whoever asks."""
 
 Answer = tuple[int, bool]  # until when it is kept, whether he is there
 
@@ -112,9 +114,7 @@ class LookUps:
         chosen = self._settings
         self._spent_ms = [at for at in self._spent_ms if now_ms - at < DAY_MS]
         minute = sum(1 for at in self._spent_ms if now_ms - at < MINUTE_MS)
-        room = min(
-            chosen.look_ups_per_minute - minute, chosen.look_ups_per_day - len(self._spent_ms)
-        )
+        room = min(chosen.look_ups_per_minute - minute, MOST_A_DAY - len(self._spent_ms))
         return max(0, min(room, chosen.look_up_batch))
 
     async def _ask(self, numbers: Sequence[str], now_ms: int) -> None:

@@ -61,6 +61,10 @@ async def findings(client: http.Http, chosen: settings.Settings) -> Sequence[Fin
         mend = "start the container, or mend `url`"
         found.append(_one(Verdict.FAULT, "url", f"signal-cli-rest-api: {away}", mend))
         return found
+    if chosen.way is not settings.Way.POLLING:
+        sentence = "whether new identities are trusted cannot be seen in this mode"
+        mend = "set JSON_RPC_TRUST_NEW_IDENTITIES=always where the container is started"
+        found.append(_one(Verdict.WARNING, "trust", sentence, mend))
     found.append(await _attachments(client))
     found.append(await _logs(client))
     return found

@@ -87,6 +87,19 @@ class Rest(asks.Questions):
             return answers.unsure("the connection broke")
         return answers.of_send(status, answer, self._settings.number)
 
+    async def go_covert(self) -> bool:
+        """POST /v1/configuration/{number}/settings: trust new identities always.
+
+        In json-rpc mode the program refuses that and goes by JSON_RPC_TRUST_NEW_IDENTITIES, which
+        `check` calls to mind. Read receipts and typing signs are sent only by whoever asks for
+        them, and we never do.
+        """
+        if self._settings.way is not settings.Way.POLLING:
+            return True
+        path = ("v1", "configuration", self._number, "settings")
+        status, _ = await self._http.attempt("POST", path, body={"trust_mode": "always"})
+        return status in http.FINE
+
     async def findings(self) -> Sequence[bridge.Finding]:
         """About mode, attachments, logs."""
         return await neighbour.findings(self._http, self._settings)

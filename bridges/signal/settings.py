@@ -60,8 +60,7 @@ class Settings:
     canary: bool = True
     silence_alarm_s: float = 129_600.0
     version_age_days: int = 75
-    look_ups_per_minute: int = 5
-    look_ups_per_day: int = 100
+    look_ups_per_minute: int = 10
     look_up_batch: int = 20
 
 
@@ -73,10 +72,9 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "poll_s": (1, 300),
     "poll_batch": (1, 500),
     "heartbeat_s": (0.2, 300),
-    "silence_alarm_s": (60, 2_592_000),
+    "silence_alarm_s": (60, 31_536_000),
     "version_age_days": (7, 365),
     "look_ups_per_minute": (0, 10),
-    "look_ups_per_day": (0, 5_000),
     "look_up_batch": (1, 50),
 }
 _WHOLE: Final = frozenset(
@@ -84,7 +82,6 @@ _WHOLE: Final = frozenset(
         "poll_batch",
         "version_age_days",
         "look_ups_per_minute",
-        "look_ups_per_day",
         "look_up_batch",
     }
 )

@@ -165,7 +165,10 @@ class Transport(Asks, Protocol):
 
     @property
     def kind(self) -> str:
-        """`webhook`, `polling`, `websocket` or `daemon`: the rows of the table of loss windows."""
+        """The rows of the table of loss windows.
+
+        `webhook`, `polling`, `websocket`, `daemon` or `daemon-polling`.
+        """
 
     @property
     def time_limit_s(self) -> float:

@@ -26,7 +26,6 @@ import aiohttp
 
 from bot.contract import address, bridge, intake, messages, money, outcomes, segments
 
-EURO: Final = "EUR"
 BASE: Final = "https://gateway.seven.io/api"
 MAX_BYTES: Final = 32_768
 MAX_AGE_S: Final = 300
@@ -113,7 +112,7 @@ def _euro(value: object, key: str, faults: Faults) -> money.Money:
     made = _amount(value) if isinstance(value, str) else None
     if made is None or made.micros < 0:
         faults.append((key, 'must be a decimal amount in quotes: "0.075"'))
-    return made or money.Money(0, EURO)
+    return made or money.Money(0, "EUR")
 
 
 def signed(key: str, url: str, body: bytes, head: Mapping[bytes, bytes], now: dt.datetime) -> bool:
@@ -151,7 +150,7 @@ def _amount(value: object) -> money.Money | None:
     """An amount as seven.io writes it, rounded up to a millionth; None where it is none."""
     with contextlib.suppress(decimal.DecimalException, ValueError):
         told = decimal.Decimal(str(value)).quantize(decimal.Decimal("1e-6"), decimal.ROUND_UP)
-        return money.parse(told, EURO)
+        return money.parse(told, "EUR")
     return None
 
 
@@ -292,7 +291,7 @@ class Seven:
         }
         try:
             answer = await self._ask("POST", "/sms", self._settings.send_limit_s, data=form)
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             return outcomes.NotNow(reason="not reached", retry_at=now + dt.timedelta(seconds=60))
         except (TimeoutError, aiohttp.ClientError, OSError):
             return outcomes.Unknown(reason="no answer")
@@ -380,7 +379,8 @@ class Seven:
     async def _ask(self, method: str, where: str, limit_s: float, **more: Any) -> _Answer:  # noqa: ANN401
         if self._session is None:
             ways = aiohttp.TCPConnector(limit=0)  # a queue would eat up the request's own limit
-            self._session = aiohttp.ClientSession(connector=ways, trust_env=False)
+            quick = aiohttp.ClientTimeout(sock_connect=5)  # without a connection nothing was sent
+            self._session = aiohttp.ClientSession(connector=ways, timeout=quick)
         headers = {"X-Api-Key": self._settings.api_key, "Accept": "application/json"}
         url = self._settings.url + where
         asked = self._session.request(method, url, headers=headers, allow_redirects=False, **more)

@@ -6,7 +6,7 @@ was told to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -15,8 +15,6 @@ from tests.peers import postgres
 
 BOTH = (
     "tests.bot.dispatcher.",
-    "tests.bot.flood.test_look",
-    "tests.bot.flood.test_orders",
     "tests.bot.inbox.",
     "tests.bot.store.test_ids",
     "tests.bot.store.test_prepared",
@@ -32,8 +30,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test of these modules once a database; `sqlite_only` says why one is not."""
     if not metafunc.module.__name__.startswith(BOTH):
         return
-    alone = metafunc.definition.get_closest_marker("sqlite_only")
-    kinds = [SQLITE] if alone else [SQLITE, POSTGRESQL]
+    kinds = [
+        kind
+        for kind, without in ((SQLITE, "postgresql_only"), (POSTGRESQL, "sqlite_only"))
+        if metafunc.definition.get_closest_marker(without) is None
+    ]
     metafunc.parametrize("database_kind", kinds, indirect=True)
 
 
@@ -48,6 +49,13 @@ def server() -> Iterator[postgres.Cluster]:
         yield cluster
 
 
+@pytest.fixture
+async def _stores_end(server: postgres.Cluster) -> AsyncIterator[None]:
+    """In the test's own loop, where their connections live."""
+    yield
+    await databases.end()
+
+
 @pytest.fixture(autouse=True)
 def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     """Which database this test's stores are in."""
@@ -56,4 +64,5 @@ def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
         yield kind
         return
     with databases.on(request.getfixturevalue("server")):
+        request.getfixturevalue("_stores_end")
         yield kind

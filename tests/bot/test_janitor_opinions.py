@@ -29,17 +29,17 @@ class Telling(fake.World):
     def __init__(self, channel: str = "sms", price: money.Money | None = None) -> None:
         """`real` says of a number True, False, or None for "not known"."""
         super().__init__(channel)
-        self.price = price or money.Money(PRICE, "EUR")
+        self.told = price or money.Money(PRICE, "EUR")
         self.asked: list[str] = []
         self.billed = 0
         self.batches: list[int] = []
         self.real: Callable[[str], bool | None] = lambda _: False
         self.fault: BaseException | None = None
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.while_asked: Callable[[], object] = lambda: None
 
     def opinion_price(self) -> money.Money:
         """The same for all."""
-        return self.price
+        return self.told
 
     async def opinions(
         self, addresses: Sequence[address.Address]
@@ -49,12 +49,12 @@ class Telling(fake.World):
         self.asked += [one.value for one in addresses]
         self.batches.append(len(addresses))
         if self.fault is not None:
-            self.billed += len(addresses) * self.price.micros
+            self.billed += len(addresses) * self.told.micros
             raise self.fault
-        self.meanwhile()
+        self.while_asked()
         said = {one: self.real(one.value) for one in addresses}
         known = {one: good for one, good in said.items() if good is not None}
-        self.billed += len(known) * self.price.micros
+        self.billed += len(known) * self.told.micros
         return known
 
 
@@ -225,7 +225,7 @@ async def test_a_moderator_who_was_faster_is_obeyed() -> None:
         outbox.move(tx, State.HELD, State.SCHEDULED, rows)
 
     pending: list[asyncio.Task[None]] = []
-    world.meanwhile = lambda: pending.append(asyncio.ensure_future(rooms.store.write(release)))
+    world.while_asked = lambda: pending.append(asyncio.ensure_future(rooms.store.write(release)))
     question = world.opinions
 
     async def slow(addresses: Sequence[address.Address]) -> Mapping[address.Address, bool]:

@@ -74,6 +74,7 @@ async def test_the_share_that_one_leaves_is_the_others(
     assert (await here.janitor.step("tidy"))["released"] == 20
 
 
+@pytest.mark.sqlite_only("asks SQLite's planner")
 async def test_who_waits_for_room_is_found_by_an_index(store: database.Store) -> None:
     for query in (
         stuck._CHANNEL_AFTER,

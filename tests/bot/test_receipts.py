@@ -3,6 +3,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -152,6 +153,7 @@ async def test_order_and_repetition_change_nothing(
     assert len(await rows.rows(store, tables.postings)) == 1
 
 
+Steps = list[tuple[messages.Delivery | None, int | None, bool]]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([SENT, DELIVERED, FAILED, None]),
@@ -162,8 +164,20 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.sqlite_only("its twin below has as many examples as PostgreSQL has time for")
 @given(STEPS, st.sampled_from(["sent", "unknown"]))
-async def test_one_batch_is_as_many(
+async def test_one_batch_is_as_many(steps: Steps, state: str) -> None:
+    await same_either_way(steps, state)
+
+
+@pytest.mark.postgresql_only("see above")
+@hypothesis.settings(max_examples=8)
+@given(STEPS, st.sampled_from(["sent", "unknown"]))
+async def test_one_batch_is_as_many_there_too(steps: Steps, state: str) -> None:
+    await same_either_way(steps, state)
+
+
+async def same_either_way(
     steps: list[tuple[messages.Delivery | None, int | None, bool]], state: str
 ) -> None:
     batch = [

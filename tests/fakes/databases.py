@@ -1,4 +1,7 @@
-"""Which database the stores of a test are in, SQLite unless told otherwise."""
+"""Which database the stores of a test are in, SQLite unless told otherwise.
+
+On PostgreSQL the databases are emptied and used again: making one takes longer than most tests.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,24 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 
-from bot.store import database, schema
+import asyncpg
+
+from bot.store import database, schema, tables
 from bot.store import postgres as postgresql
 from tests.peers import postgres
 
 _TEMPLATE = "template_of_ours"
 _told: list[postgres.Cluster] = []
-_opened: list[tuple[postgres.Cluster, str]] = []
+_lent: list[tuple[postgres.Cluster, str]] = []
+_free: list[str] = []
+_opened: list[database.Store] = []
+_SERIAL = [t for t in tables.metadata.sorted_tables if "id" in t.c and t.c.id.autoincrement is True]
+_EMPTY = "; ".join(
+    [
+        *(f'DELETE FROM "{t.name}"' for t in tables.metadata.sorted_tables),  # noqa: S608 (our own)
+        *(f"SELECT setval('{table.name}_id_seq', 1, false)" for table in _SERIAL),
+    ]
+)
 
 
 def prepare(cluster: postgres.Cluster) -> None:
@@ -30,25 +44,37 @@ def prepare(cluster: postgres.Cluster) -> None:
 
 @contextlib.contextmanager
 def on(cluster: postgres.Cluster) -> Iterator[None]:
-    """Stores are on this PostgreSQL for a while; their databases are dropped at its end."""
+    """Stores are on this PostgreSQL for a while."""
     _told.append(cluster)
     try:
         yield
     finally:
         _told.pop()
-        for owner, name in _opened:
-            owner.drop(name)
-        _opened.clear()
+
+
+async def end() -> None:
+    """Close what was opened and empty what was lent on PostgreSQL."""
+    while _opened:
+        await _opened.pop().close()
+    while _lent:
+        await _give_back(*_lent[-1])
+
+
+async def _give_back(cluster: postgres.Cluster, name: str) -> None:
+    connection = await asyncpg.connect(cluster.url(name))
+    await connection.execute(_EMPTY)
+    await connection.close()
+    _lent.remove((cluster, name))
+    _free.append(name)
 
 
 def url() -> str | None:
-    """A fresh database with all tables, None on SQLite."""
+    """An empty database with all tables, None on SQLite."""
     if not _told:
         return None
-    cluster = _told[-1]
-    name = cluster.fresh(_TEMPLATE)
-    _opened.append((cluster, name))
-    return cluster.url(name)
+    name = _free.pop() if _free else _told[-1].fresh(_TEMPLATE)
+    _lent.append((_told[-1], name))
+    return _told[-1].url(name)
 
 
 async def fresh() -> database.Store:
@@ -56,6 +82,7 @@ async def fresh() -> database.Store:
     told = url()
     if told is not None:
         store: database.Store = postgresql.Store(told)
+        _opened.append(store)
         await store.open()
         return store
     store = database.Store(None)
@@ -67,8 +94,12 @@ async def fresh() -> database.Store:
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[database.Store]:
     """`fresh`, closed at the end."""
+    before = len(_lent)
     store = await fresh()
+    lent = _lent[before:]
     try:
         yield store
     finally:
         await store.close()
+        for one in lent:
+            await _give_back(*one)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot import build
 from bot.contract import address, bridge, intake, messages, money, outcomes
 from bot.contract.conformance import fakes
 from bot.policy import settings
-from bot.store import database, schema, vault
+from bot.store import database, vault
+from tests.fakes import databases
 
 START = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 OURS = "+33639989999"
@@ -30,7 +31,10 @@ class World:
         )
         self.sent: list[messages.OutboundReply] = []
         self.outcome: Callable[[messages.OutboundReply], outcomes.Outcome | None] = lambda _: None
+        # What happens elsewhere while the send is under way.
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.gate: asyncio.Event | None = None
+        self.dear = False
         self.before: Callable[[], None] = lambda: None
 
     def reaches(self, recipient: address.Address) -> bool:
@@ -38,9 +42,10 @@ class World:
         return recipient.network == self.network and recipient.is_e164
 
     def quote(self, recipient: address.Address, text: str) -> messages.Quote | None:
-        """One part at PRICE."""
+        """One part at PRICE, or three at that."""
         del recipient, text
-        return messages.Quote(price=money.Money(PRICE, "EUR"), parts=1)
+        parts = 3 if self.dear else 1
+        return messages.Quote(price=money.Money(parts * PRICE, "EUR"), parts=parts)
 
     async def listen(self, door: intake.Intake) -> None:
         """Nothing comes by itself."""
@@ -52,6 +57,8 @@ class World:
         self.before()
         if self.gate is not None:
             await self.gate.wait()
+        if self.meanwhile is not None:
+            await self.meanwhile()
         told = self.outcome(reply)
         if told is None or isinstance(told, outcomes.Accepted | outcomes.Unknown):
             self.sent.append(reply)
@@ -80,11 +87,9 @@ async def rooms(
     moment: Clock | None = None,
     keys: vault.Vault | None = None,
 ) -> build.Rooms:
-    """The real rooms around these worlds, on a database in memory unless given one."""
+    """The real rooms around these worlds, on a fresh database unless given one."""
     if store is None:
-        store = database.Store(None)
-        await store.open()
-        await store.write(schema.create)
+        store = await databases.fresh()
     return build.rooms(
         store=store,
         core=core or settings.Core(who=settings.Who(answer_fiction=True)),

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 Fault = Callable[[str, str], "web.Response | str | None"]
 CUT = "cut"
+HANG = "hang"
 _KEPT = ("Content-Type", "Authorization")
 
 
 class Proxy:
-    """`fault(method, path)` gives an answer of its own, CUT, or None to pass the request on."""
+    """`fault(method, path)` gives an answer of its own, CUT, HANG, or None to pass the request on.
+
+    `heard(path, asked, told)` is shown the JSON of each PUT that went through.
+    """
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._session: aiohttp.ClientSession | None = None
         self.fault: Fault = lambda _method, _path: None
+        self.heard: Callable[[str, Any, Any], None] = lambda _path, _asked, _told: None
         self.seen: list[tuple[str, str]] = []
         self.url = ""
 
@@ -30,6 +37,8 @@ class Proxy:
         told = self.fault(request.method, path)
         if isinstance(told, web.Response):
             return told
+        if told == HANG:
+            await asyncio.Event().wait()
         if told == CUT:
             assert request.transport is not None
             request.transport.abort()
@@ -43,6 +52,8 @@ class Proxy:
             headers=headers,
         ) as answer:
             body = await answer.read()
+            if request.method == "PUT" and answer.status == 200:
+                self.heard(path, json.loads(await request.read()), json.loads(body))
             return web.Response(status=answer.status, body=body, content_type=answer.content_type)
 
     def count(self, end: str) -> int:

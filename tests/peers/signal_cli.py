@@ -72,15 +72,10 @@ class RealDaemon:
             return False
         return True
 
-    def stop(self, *, hard: bool = True) -> None:
-        """Kill it, or ask it to end; return when it is gone."""
+    def stop(self) -> None:
+        """Kill it; return when it is gone."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        (process.kill if hard else process.terminate)()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
+        if process is not None:
             process.kill()
             process.wait(20)
 

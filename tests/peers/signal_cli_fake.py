@@ -103,8 +103,10 @@ class FakeDaemon:
         self.clients: list[Client] = []
         self.asked: list[tuple[str, Rpc]] = []
         self.delivered: collections.Counter[str] = collections.Counter()
+        self.sent: list[tuple[str, str]] = []
         self.before: Callable[[Client, str, Rpc], None] = lambda *_: None
         self.after: Callable[[Client, str, bytes], bytes] = lambda _client, _method, raw: raw
+        self.envelope: Callable[[int], object] = envelope
         self.identities: list[Rpc] = []
         self.restarts = 0
         self.receiving_by_hand = False
@@ -203,7 +205,7 @@ class FakeDaemon:
             self.on_disk = number = self.at_signal.popleft()
             self._idle.clear()
             for client in subscribed:
-                params = {"subscription": client.subscription, "result": envelope(number)}
+                params = {"subscription": client.subscription, "result": self.envelope(number)}
                 said = {"jsonrpc": "2.0", "method": "receive", "params": params}
                 client.written.append(number)
                 with contextlib.suppress(OSError):  # signal-cli forgets it all the same
@@ -264,19 +266,20 @@ class FakeDaemon:
         client.parted = True
         return {}
 
-    async def _do_receive(self, client: Client, params: Rpc) -> list[Rpc]:
+    async def _do_receive(self, client: Client, params: Rpc) -> list[object]:
         """Takes from Signal up to `maxMessages`; who does not read the answer loses it."""
         self._own(params)
         count = min(len(self.at_signal), int(params["maxMessages"]))
         taken = [self.at_signal.popleft() for _ in range(count)]
         client.written.extend(taken)
-        return [envelope(number) for number in taken]
+        return [self.envelope(number) for number in taken]
 
     async def _do_send(self, client: Client, params: Rpc) -> Rpc:
         """Delivered and called good, unless the script says otherwise by raising Trouble."""
         self._own(params)
         for recipient in params["recipient"]:
             self.delivered[recipient] += 1
+            self.sent.append((recipient, params["message"]))
         return {"timestamp": next(self._stamps), "results": [{"type": "SUCCESS"}]}
 
     async def _do_getUserStatus(self, client: Client, params: Rpc) -> list[Rpc]:  # noqa: N802

@@ -47,17 +47,16 @@ def flood(tx: sa.Connection, voice: Voice, began_ms: int) -> cards.Card:
     now, t = modes.present(tx, voice.now_ms), voice.t
     over = now.mode == "normal"
     held = clusters.listed(tx, voice.keys, voice.core)
-    title = (
-        t(
-            f"✓ Over: unusual traffic since {voice.at(began_ms)}",
-            f"✓ Terminé : trafic inhabituel depuis {voice.at(began_ms)}",
+    since = voice.at(began_ms)
+    if over:
+        title = t(f"✓ Over: unusual traffic since {since}", f"✓ Terminé : vague depuis {since}")
+    elif now.by_hand:
+        title = t(f"Mode {now.mode}, set by hand", f"Mode {now.mode}, choisi à la main")
+    else:
+        title = t(
+            f"⚠ Unusual traffic since {since}: mode {now.mode}",
+            f"⚠ Trafic inhabituel depuis {since} : mode {now.mode}",
         )
-        if over
-        else t(
-            f"⚠ Unusual traffic since {voice.at(began_ms)}: mode {now.mode}",
-            f"⚠ Trafic inhabituel depuis {voice.at(began_ms)} : mode {now.mode}",
-        )
-    )
     why = cards.pick(now.why, voice.core.room.language)
     does = cards.pick(now.does, voice.core.room.language)
     rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.console import holding
+from bot.console import challenge
 from bot.console.room.here import Answer, Here, done, line
 from bot.console.room.parser import Asked
 from bot.contract import bridge
@@ -24,7 +24,7 @@ async def solve(store: database.Store, way: bridge.Bridge | None, answer: str) -
 def solved(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
     """What came of it; a solved one lets the channel go on."""
     result = here.outside.solved
-    if result is None:
+    if result is None or asked.channel is None:
         return line(here.t("No challenge waits there.", "Aucune épreuve n'attend là."), ok=False)
     if not result:
         return line(
@@ -34,4 +34,4 @@ def solved(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
             ),
             ok=False,
         )
-    return done(here, holding.resume(tx, now_ms=here.now_ms, who=here.who, channel=asked.channel))
+    return done(here, challenge.solved(tx, channel=asked.channel, now_ms=here.now_ms, who=here.who))

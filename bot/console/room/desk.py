@@ -30,6 +30,7 @@ _log = structlog.get_logger(__name__)
 BATCH: Final = 20
 # A room that cannot be asked is asked again after so long.
 _AWAY_S: Final = 2.0
+_EARLY_MS: Final = 60_000
 _POLL_S: Final = 0.25
 # Replies by hand to a whole cluster, at the most, and a conflict's repeats.
 _IDS: Final = 200 * database.TRIES
@@ -162,20 +163,23 @@ class Desk:
             return await self._put_away(seen)
         if self._away_s.get(seen.channel, 0.0) > self._clock.monotonic():
             return 0
-        outside = await self._outside(seen)
-        if outside is None:
+        if await self._early(seen):
             return 0
         try:
             members = await host.members(seen.event.room_id)
         except room.RoomAwayError:
             self._away_s[seen.channel] = self._clock.monotonic() + _AWAY_S
             return 0
+        present = Present(roster=host.roster, members=members, power=self._core.room.power)
+        outside = await self._outside(seen, present)
+        if outside is None:
+            return 0
         job = carrying.Job(
             row_id=seen.row_id,
             channel=seen.channel,
             taken_ms=seen.taken_ms,
             event=seen.event,
-            present=Present(roster=host.roster, members=members, power=self._core.room.power),
+            present=present,
             outside=outside,
         )
         await self._ids.top_up(self._store, _IDS)
@@ -192,6 +196,14 @@ class Desk:
         self._go_on(seen, outside)
         self.door.told()
         return 1
+
+    async def _early(self, seen: Seen) -> bool:
+        """A reaction to a question that is in the room before we know it: after a kill, say."""
+        event = seen.event
+        waited_ms = clock.to_ms(self._clock.now()) - seen.taken_ms
+        if not isinstance(event, room.Reaction) or waited_ms > _EARLY_MS:
+            return False
+        return await self._store.read(lambda tx: said.unsure(tx, seen.channel, event.on))
 
     async def _put_away(self, seen: Seen) -> int:
         """Not one of ours to obey, or one that cannot be done."""
@@ -214,10 +226,13 @@ class Desk:
 
     # ------------------------------------------------------------ what is asked beside
 
-    async def _outside(self, seen: Seen) -> Outside | None:
-        """What a slow command needs; None while it is being prepared."""
+    async def _outside(self, seen: Seen, present: Present) -> Outside | None:
+        """What a slow command needs; None while it is being prepared.
+
+        Nothing is asked of anybody for one that will not be carried out.
+        """
         asked = await self._meant(seen)
-        if asked is None or asked.command.name not in _SLOW:
+        if asked is None or asked.command.name not in _SLOW or not self._will(seen, asked, present):
             return NOTHING
         task = self._prepared.get(seen.row_id)
         if task is None:
@@ -233,6 +248,17 @@ class Desk:
             _log.warning("room_prepare_failed", error=type(error).__name__)
             return NOTHING
         return task.result()
+
+    def _will(self, seen: Seen, asked: parser.Asked, present: Present) -> bool:
+        event, trust = seen.event, room.Trust.UNKNOWN_DEVICE
+        if not isinstance(event, room.Command | room.Reaction):
+            return False
+        age_ms = clock.to_ms(self._clock.now()) - min(clock.to_ms(event.at), seen.taken_ms)
+        return (
+            present.may(event.by.member.account, asked.command.role)
+            and age_ms <= carrying.FRESH_MS
+            and (event.by.trust is not trust or self._core.room.unsigned_devices)
+        )
 
     async def _meant(self, seen: Seen) -> parser.Asked | None:
         """The command itself, or the one that a yes to an old one means."""

@@ -250,7 +250,8 @@ class _Teller:
             return
         if began is None:
             self._put("flood", began := str(at_ms))
-        self._card("flood", announced.flood(self._tx, self._voice, int(began)), wakes=True)
+        wakes = not data.get("by_hand")
+        self._card("flood", announced.flood(self._tx, self._voice, int(began)), wakes=wakes)
         self._put("flood_edited", str(self._voice.now_ms))
         if modes.present(self._tx, self._voice.now_ms).mode == "normal":
             self._put("flood", None)

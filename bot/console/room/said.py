@@ -187,6 +187,15 @@ def settled(tx: sa.Connection, out_id: int, event_id: str | None) -> None:
         tx.execute(orphans.values(state="merged", body_enc=None))
 
 
+def unsure(tx: sa.Connection, channel: str, event_id: str) -> bool:
+    """Whether it may be a question of ours that is there already and we do not know it yet."""
+    query = sa.select(_o.c.id).where(
+        _WAITING, _o.c.channel == channel, _o.c.lane == int(room.Lane.PROMPT)
+    )
+    asked = tx.execute(query.limit(1)).scalar() is not None
+    return asked and said_as(tx, channel, event_id) is None
+
+
 def said_as(tx: sa.Connection, channel: str, event_id: str) -> int | None:
     """Our message behind an event id, None if it is none of ours."""
     query = sa.select(_o.c.id).where(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -25,8 +26,9 @@ class _Asks:
 
     async def about(self) -> transport.About:
         """`version` and `listAccounts`."""
-        told = await self._ask("version", {}, ASK_LIMIT_S / 2)
-        listed = await self._ask("listAccounts", {}, ASK_LIMIT_S / 2)
+        told, listed = await asyncio.gather(
+            self._ask("version", {}, ASK_LIMIT_S), self._ask("listAccounts", {}, ASK_LIMIT_S)
+        )
         match told, listed:
             case {"version": str(version)}, list(accounts):
                 ours = any(

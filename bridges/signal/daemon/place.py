@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import socket
 import urllib.parse
@@ -54,8 +55,12 @@ async def connect(where: Place) -> socket.socket:
     loop = asyncio.get_running_loop()
     if where.path:
         return await _open(socket.AF_UNIX, where.path)
-    # getaddrinfo goes to a thread; an address needs none.
-    found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+    try:  # an address needs no name server, and so no thread
+        found = socket.getaddrinfo(
+            where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except socket.gaierror:
+        found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
     last = OSError("no address")
     for family, _, _, _, target in found:
         try:
@@ -68,14 +73,13 @@ async def connect(where: Place) -> socket.socket:
 async def _open(family: int, target: object) -> socket.socket:
     loop = asyncio.get_running_loop()
     opened = socket.socket(family, socket.SOCK_STREAM)
-    opened.setblocking(False)
-    try:
+    with contextlib.ExitStack() as unless_connected:
+        unless_connected.callback(opened.close)
+        opened.setblocking(False)
         if family != socket.AF_UNIX:
             for level, name, value in _KEEPALIVE:
                 if (option := getattr(socket, name, None)) is not None:  # Linux has them all
                     opened.setsockopt(level, option, value)
         await loop.sock_connect(opened, target)  # type: ignore[arg-type]  # a path or a pair
-    except BaseException:
-        opened.close()
-        raise
+        unless_connected.pop_all()
     return opened

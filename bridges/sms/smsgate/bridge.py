@@ -38,6 +38,7 @@ class SmsGate(checklist.Overseen):
         self._door: intake.Intake | None = None
         self._started_at = context.clock.now()
         self._heard_at: dt.datetime | None = None
+        self._noted_at: dt.datetime | None = None
 
     def reaches(self, recipient: address.Address) -> bool:
         """A full international number."""
@@ -115,6 +116,10 @@ class SmsGate(checklist.Overseen):
         """Hand in what the phone took since then; how many messages it listed."""
         return await self._sweep.run(door, since)
 
+    def release_reason(self) -> str | None:
+        """None: a person's own SIM sends as its plan allows, whatever its digits are."""
+        return None
+
     async def health(self) -> bridge.Health:
         """Whether the API answers and how long the phone has been silent."""
         silent_s = await self._silent_s()
@@ -162,8 +167,11 @@ class SmsGate(checklist.Overseen):
             report = wire.report(event)
             if report is not None:
                 await self._report(report, now, self._door)
-        await self._notes.saw("event", now)
         self._heard_at = now
+        if self._noted_at is None or (now - self._noted_at).total_seconds() > WATCH_S:
+            # Not for each event: a write a minute is enough for an alarm after half an hour.
+            await self._notes.saw("event", now)
+            self._noted_at = now
 
     async def _report(self, report: wire.Report, now: dt.datetime, door: intake.Intake) -> None:
         delivery, stops = report.delivery, False

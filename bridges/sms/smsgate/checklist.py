@@ -84,6 +84,7 @@ class Checklist:
         found = [*self._url(), await self._reachable()]
         found += await self._webhooks()
         found += await self._device()
+        found += self._sims()
         found.append(await self._heartbeat())
         found += [await self._point(point) for point in settings.Point]
         return found
@@ -169,6 +170,13 @@ class Checklist:
             return [_finding(_FAULT, "device_id", sentence, f"there are {', '.join(ids[:5])}")]
         return [_finding(_GOOD, "device_id", "is set")]
 
+    def _sims(self) -> list[bridge.Finding]:
+        if self._settings.sims:
+            return []
+        sentence = "has no sim: on a phone with two SIMs the other's texts would be taken too"
+        mend = 'write addresses = [{ value = "+…", sim = 1 }], as the app counts'
+        return [_finding(_WARNING, "addresses", sentence, mend)]
+
     async def _heartbeat(self) -> bridge.Finding:
         seen = await self._seen("event")
         mend = "in the app: Settings, Ping; antirelou setup --apply sets it to 5 minutes"
@@ -223,11 +231,8 @@ class Checklist:
             return None
         found: dict[str, set[str]] = {}
         for one in told:
-            if isinstance(one, dict) and one.get("deviceId") in {
-                None,
-                "",
-                self._settings.device_id,
-            }:
+            whose = one.get("deviceId") if isinstance(one, dict) else 0
+            if whose in (None, "", self._settings.device_id):
                 found.setdefault(str(one.get("event")), set()).add(str(one.get("url")))
         return found
 

@@ -70,6 +70,9 @@ class Client:
                     params=query,
                     headers=self._headers,
                     allow_redirects=False,
+                    # A phone out of reach often swallows what comes: without a connection
+                    # nothing was asked, and that must not end as "nobody knows".
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=limit_s / 2),
                 ) as response,
             ):
                 raw = await _read(response)
@@ -78,7 +81,7 @@ class Client:
                     body=raw,
                     wait_s=_seconds(response.headers.get("Retry-After", "")),
                 )
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise NobodyThereError from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
             raise CutError from None
@@ -93,7 +96,6 @@ class Client:
         if self._session is None:
             # The limit is the request's own; a queue for connections would eat it up.
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
                 connector=aiohttp.TCPConnector(limit=0),
             )

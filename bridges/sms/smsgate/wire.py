@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import phonenumbers
 
-from bot.contract import address, clock, messages
+from bot.contract import address, clock, messages, segments
 from bridges.sms.smsgate import settings
 
 MAX_AGE_S: Final = 300
@@ -173,6 +173,7 @@ def _message(
         received_at=at,
         text=text,
         kind=kind,
+        parts=segments.count(text).parts,
         fingerprint=event_id,
     )
 
@@ -193,7 +194,11 @@ def _time(value: str) -> dt.datetime | None:
 
 
 def _international(sender: str, chosen: settings.Settings) -> str:
-    """Some networks show a sender at home in national form (06...); others stay as shown."""
+    """Some networks show a sender at home in national form (06...); others stay as shown.
+
+    An MMS tells its sender as an address of its own kind: `+33.../TYPE=PLMN` (OMA MMS-ENC, 8).
+    """
+    sender = sender.partition("/TYPE=")[0]
     if not (sender.isascii() and sender.isdigit() and sender.startswith("0")):
         return sender
     with contextlib.suppress(phonenumbers.NumberParseException):

@@ -22,6 +22,7 @@ from bridges.sms.twilio import (
 
 HEALTH_LIMIT_S: Final = 4.0
 HEALTH_KEPT: Final = dt.timedelta(seconds=60)
+_LOCKED_OUT: Final = frozenset({401, 403, 404})
 PRICES_EVERY_S: Final = 86_400.0
 PRICES_LIMIT_S: Final = 120.0
 
@@ -109,10 +110,11 @@ class Twilio(_Questions):
         now = self._line.now()
         if self._health is None or now - self._health[0] >= HEALTH_KEPT:
             self._health = (now, await self._felt())
-        felt = self._health[1]
+        felt, refused = self._health[1], self._line.seen.refused
+        told = f"{refused} requests refused at the webhooks since the start" if refused else ""
         return bridge.Health(
             condition=felt.condition,
-            detail=felt.detail,
+            detail=felt.detail or told,
             last_event_at=self._line.seen.last_event_at,
         )
 
@@ -130,7 +132,10 @@ class Twilio(_Questions):
                 sid = self._line.settings.account_sid
                 told = await self._line.account.sdk.api.accounts(sid).fetch_async()
         except client.RefusedError as error:
-            return bridge.Health(condition=bridge.Condition.NEEDS_HUMAN, detail=str(error))
+            # 429 and the like: it answers, it only has no time for this question.
+            human = error.refusal.status in _LOCKED_OUT
+            condition = bridge.Condition.NEEDS_HUMAN if human else bridge.Condition.UP
+            return bridge.Health(condition=condition, detail=str(error))
         except (client.AbsentError, client.LostError, TimeoutError) as error:
             return bridge.Health(condition=bridge.Condition.DOWN, detail=str(error) or "too slow")
         if told.status != "active":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -18,7 +19,7 @@ async def check(of: line.Line) -> list[bridge.Finding]:
     found = _public_url(of)
     found += await _asked(of, "account", _account)
     found += await _asked(of, "numbers", _numbers)
-    found += _prices(of)
+    found += await _prices(of)
     found += _persons(of)
     found += await _cover(of)
     found += await outside.look(of)
@@ -53,7 +54,8 @@ async def _cover(of: line.Line) -> list[bridge.Finding]:
 
 def _no_store() -> bridge.Finding:
     sentence = "the database is away: what Twilio was seen to answer is not known"
-    return bridge.Finding(verdict=_WARNING, about="keywords", sentence=sentence)
+    mend = "look at [store] and the disk"
+    return bridge.Finding(verdict=_WARNING, about="keywords", sentence=sentence, mend=mend)
 
 
 async def _asked(
@@ -84,7 +86,8 @@ async def _account(of: line.Line) -> list[bridge.Finding]:
     told = await of.account.sdk.api.accounts(of.settings.account_sid).fetch_async()
     if told.status != "active":
         sentence = "the Twilio account is not active"
-        return [bridge.Finding(verdict=_FAULT, about="account", sentence=sentence)]
+        mend = "the Console says why; pay, or ask Twilio's support"
+        return [bridge.Finding(verdict=_FAULT, about="account", sentence=sentence, mend=mend)]
     if told.type == "Trial":
         sentence = "a trial account: it writes only to verified numbers, and adds a text of its own"
         return [bridge.Finding(verdict=_FAULT, about="account", sentence=sentence, mend="upgrade")]
@@ -98,8 +101,11 @@ async def _numbers(of: line.Line) -> list[bridge.Finding]:
     return [one for number in await setup.numbers(of) for one in setup.findings(number, of)]
 
 
-def _prices(of: line.Line) -> list[bridge.Finding]:
+async def _prices(of: line.Line) -> list[bridge.Finding]:
     found = []
+    # `antirelou check` is a process of its own: the running one has asked and kept them.
+    with contextlib.suppress(intake.NotStoredError):
+        of.tariff.load(await of.context.storage.get(line.PRICES_KEY))
     at = of.tariff.fetched_at
     if at is None:
         sentence = f"from the built-in table of {tariff.DATED}, upper bounds by hand"

@@ -106,5 +106,6 @@ async def with_probe(of: line.Line) -> list[bridge.Finding]:
                 verdict=bridge.Verdict.WARNING,
                 about="keywords",
                 sentence=f"could not be tried from our second number: {error}",
+                mend="write HELP to the number from a phone: nothing must come back",
             )
         ]

@@ -117,7 +117,6 @@ def _wait_s(meaning: Meaning | None, told: Refusal, now: dt.datetime) -> int | N
 _SENT: Final = frozenset({"accepted", "scheduled", "queued", "sending", "sent"})
 _DELIVERED: Final = frozenset({"delivered", "read"})
 _FAILED: Final = frozenset({"failed", "undelivered", "canceled"})
-STATUSES: Final = _SENT | _DELIVERED | _FAILED
 
 
 def delivery_of(status: str) -> messages.Delivery | None:

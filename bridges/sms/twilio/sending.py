@@ -8,6 +8,7 @@ never SendAt (sends at once without a messaging service).
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import datetime as dt
 import hashlib
@@ -20,6 +21,11 @@ LEAST_VALID_S: Final = 1
 MOST_VALID_S: Final = 36_000
 """A number's queue at Twilio holds ten hours; ValidityPeriod must not say more."""
 ABSENT_WAIT_S: Final = 30
+PLACES: Final = 10
+PLACE_LIMIT_S: Final = 15.0
+"""Handed over a few at a time: Twilio queues a number's parts at about one a second anyway, and
+what waits here is certainly not sent, while what waits there may be anything."""
+CROWDED_WAIT_S: Final = 5
 _DIGESTS: Final = 4_096
 
 
@@ -29,6 +35,7 @@ class Sending:
     def __init__(self, of: line.Line) -> None:
         self._line = of
         self._digests: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+        self._places = asyncio.Semaphore(PLACES)
 
     def looked_like(self, reply_id: str, body: str) -> bool:
         """Whether that reply may have had this text; yes if nobody knows any more."""
@@ -44,8 +51,17 @@ class Sending:
         quote = self._line.tariff.quote(reply.recipient.value, reply.text)
         if quote is None or not reply.recipient.is_e164:
             return outcomes.Rejected(reason="no price for that country, or no number at all")
-        self._remember(reply)
-        return await self._create(reply, min(valid_s, MOST_VALID_S), quote.parts)
+        try:
+            async with asyncio.timeout(PLACE_LIMIT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            later = self._line.now() + dt.timedelta(seconds=CROWDED_WAIT_S)
+            return outcomes.NotNow(reason="too many sends at once", retry_at=later)
+        try:
+            self._remember(reply)
+            return await self._create(reply, min(valid_s, MOST_VALID_S), quote.parts)
+        finally:
+            self._places.release()
 
     async def _create(
         self, reply: messages.OutboundReply, valid_s: int, parts: int

@@ -14,18 +14,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.contract import address, bridge, money
-from bridges.sms.twilio import tariff
+from bridges.sms.twilio import tables, tariff
 
 KIND: Final = "sms.twilio"
-MAX_PRICE_MICROS: Final = 10 * money.MICROS
 SHORTEST_SECRET: Final = 8
 KEEP, REDACT, DELETE = "keep", "redact", "delete"
 _SID: Final = {name: re.compile(name + r"[0-9a-fA-F]{32}\Z") for name in ("AC", "SK")}
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _OVERRIDES = re.compile(r"[a-z]{2,3}=[a-z0-9,]+(&[a-z]{2,3}=[a-z0-9,]+)*\Z")
 _STATES: Final = ", ".join(f'"{state}"' for state in bridge.State)
-
-Faults = list[tuple[str, str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -55,64 +52,9 @@ class Settings:
     base_url: str | None
 
 
-class Table:
-    """Takes the keys of a table one by one and collects what is wrong with each."""
-
-    def __init__(self, table: Mapping[str, object]) -> None:
-        self.table = table
-        self.faults: Faults = []
-        self.known = {"kind"}
-
-    def take(self, key: str, default: object = None) -> object:
-        """The value; a key that was taken is known."""
-        self.known.add(key)
-        return self.table.get(key, default)
-
-    def fault(self, key: str, sentence: str) -> None:
-        """Note what is wrong; the value itself is never repeated."""
-        self.faults.append((key, sentence))
-
-    def text(self, key: str, default: str = "") -> str:
-        value = self.take(key, default)
-        if isinstance(value, str):
-            return value
-        self.fault(key, "must be a text in quotes")
-        return default
-
-    def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        value = self.take(key, list(default))
-        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-            return tuple(value)
-        self.fault(key, 'must be a list of texts: ["...", "..."]')
-        return default
-
-    def flag(self, key: str) -> bool:
-        value = self.take(key, False)
-        if not isinstance(value, bool):
-            self.fault(key, "must be true or false, without quotes")
-        return value is True
-
-    def count(self, key: str, default: int, least: int, most: int) -> int:
-        value = self.take(key, default)
-        if type(value) is int and least <= value <= most:
-            return value
-        self.fault(key, f"must be a whole number from {least} to {most}")
-        return default
-
-    def price(self, key: str, value: object, currency: str) -> money.Money | None:
-        try:
-            price = money.parse(value, currency) if isinstance(value, str) else None
-        except ValueError:
-            price = None
-        if price is not None and 0 <= price.micros <= MAX_PRICE_MICROS:
-            return price
-        self.fault(key, 'must be a decimal amount in quotes from 0 to 10: "0.0798"')
-        return None
-
-
 def read(raw: Mapping[str, object]) -> Settings:
     """The settings of a table of the configuration; raises SettingsError with all faults."""
-    table = Table(raw)
+    table = tables.Table(raw)
     if raw.get("kind", KIND) != KIND:
         table.fault("kind", f'must be "{KIND}"')
     account_sid = _sid(table, "account_sid", "AC", required=True)
@@ -150,21 +92,21 @@ def read(raw: Mapping[str, object]) -> Settings:
     return made
 
 
-def _sid(table: Table, key: str, prefix: str, *, required: bool) -> str:
+def _sid(table: tables.Table, key: str, prefix: str, *, required: bool) -> str:
     value = table.text(key)
     if (value or required) and not _SID[prefix].match(value):
         table.fault(key, f"must be {prefix} and 32 hexadecimal digits, as the Console shows it")
     return value
 
 
-def _secret(table: Table, key: str, *, required: bool) -> str:
+def _secret(table: tables.Table, key: str, *, required: bool) -> str:
     value = table.text(key)
     if (value or required) and len(value) < SHORTEST_SECRET:
         table.fault(key, "must be the whole secret, as the Console shows it")
     return value
 
 
-def _login(table: Table, account_sid: str, token: str) -> tuple[str, str]:
+def _login(table: tables.Table, account_sid: str, token: str) -> tuple[str, str]:
     """An API key if there is one (it can be revoked alone), else the account itself."""
     key = _sid(table, "api_key_sid", "SK", required=False)
     secret = _secret(table, "api_key_secret", required=False)
@@ -174,21 +116,21 @@ def _login(table: Table, account_sid: str, token: str) -> tuple[str, str]:
     return (key, secret) if key and secret else (account_sid, token)
 
 
-def _secrets(table: Table) -> tuple[str, ...]:
+def _secrets(table: tables.Table) -> tuple[str, ...]:
     secrets = table.texts("webhook_secrets")
     if any(len(secret) < SHORTEST_SECRET for secret in secrets):
         table.fault("webhook_secrets", "holds one that is too short to be a whole secret")
     return secrets
 
 
-def _subaccounts(table: Table) -> tuple[str, ...]:
+def _subaccounts(table: tables.Table) -> tuple[str, ...]:
     listed = table.texts("subaccounts")
     if not all(_SID["AC"].match(one) for one in listed):
         table.fault("subaccounts", "must each be AC and 32 hexadecimal digits")
     return listed
 
 
-def _addresses(table: Table) -> tuple[bridge.OwnAddress, ...]:
+def _addresses(table: tables.Table) -> tuple[bridge.OwnAddress, ...]:
     listed = table.take("addresses")
     if not isinstance(listed, list | tuple) or not listed:
         table.fault("addresses", 'must list at least one number: ["+33639980000"]')
@@ -204,7 +146,7 @@ def _addresses(table: Table) -> tuple[bridge.OwnAddress, ...]:
     return tuple(own)
 
 
-def _address(table: Table, key: str, entry: object) -> bridge.OwnAddress | None:
+def _address(table: tables.Table, key: str, entry: object) -> bridge.OwnAddress | None:
     """One of our numbers: a text, or a table with value and state."""
     state: object = bridge.State.OFFERED
     if isinstance(entry, Mapping):
@@ -225,7 +167,7 @@ def _address(table: Table, key: str, entry: object) -> bridge.OwnAddress | None:
     return bridge.OwnAddress(address=own, state=bridge.State(state))
 
 
-def _currency(table: Table) -> str:
+def _currency(table: tables.Table) -> str:
     value = table.text("currency", tariff.CURRENCY)
     try:
         money.Money(0, value)
@@ -235,7 +177,7 @@ def _currency(table: Table) -> str:
     return value
 
 
-def _prices(table: Table, currency: str) -> dict[str, money.Money]:
+def _prices(table: tables.Table, currency: str) -> dict[str, money.Money]:
     listed = table.take("prices", {})
     if not isinstance(listed, Mapping):
         table.fault("prices", 'must be a table of countries: { FR = "0.0798" }')
@@ -250,24 +192,24 @@ def _prices(table: Table, currency: str) -> dict[str, money.Money]:
     return found
 
 
-def _inbound(table: Table, currency: str) -> money.Money | None:
+def _inbound(table: tables.Table, currency: str) -> money.Money | None:
     value = table.take("inbound_price")
     return None if value is None else table.price("inbound_price", value, currency)
 
 
-def _lookup_price(table: Table, currency: str) -> money.Money:
+def _lookup_price(table: tables.Table, currency: str) -> money.Money:
     price = table.price("lookup_price", table.take("lookup_price", "0.008"), currency)
     return price or money.Money(0, currency)
 
 
-def _countries(table: Table) -> tuple[str, ...]:
+def _countries(table: tables.Table) -> tuple[str, ...]:
     listed = table.texts("countries", tuple(sorted(tariff.OUTBOUND)))
     if not all(_COUNTRY.match(one) for one in listed):
         table.fault("countries", 'must be countries of two capitals: ["FR", "BE"]')
     return listed
 
 
-def _overrides(table: Table) -> str:
+def _overrides(table: tables.Table) -> str:
     """Twilio's connection overrides, written behind `#` of the webhook's URL."""
     value = table.text("webhook_overrides", "rc=2&rp=ct,rt,5xx")
     if value and not _OVERRIDES.match(value):
@@ -275,21 +217,21 @@ def _overrides(table: Table) -> str:
     return value
 
 
-def _choice(table: Table, key: str, choices: tuple[str, ...]) -> str:
+def _choice(table: tables.Table, key: str, choices: tuple[str, ...]) -> str:
     value = table.text(key, choices[0])
     if value not in choices:
         table.fault(key, f"must be one of {', '.join(choices)}")
     return value
 
 
-def _voice(table: Table) -> str | None:
+def _voice(table: tables.Table) -> str | None:
     value = table.text("voice_message_url")
     if value and not value.startswith("https://"):
         table.fault("voice_message_url", "must be an https URL of a recording of your own")
     return value or None
 
 
-def _base_url(table: Table) -> str | None:
+def _base_url(table: tables.Table) -> str | None:
     """Another Twilio, for tests: of this very machine only, since it gets the secret."""
     value = table.text("base_url")
     if value and not _is_loopback(value):

@@ -88,8 +88,8 @@ def findings(number: Number, of: line.Line) -> list[bridge.Finding]:
         return [bridge.Finding(verdict=_FAULT, about=about, sentence=sentence, mend=mend)]
     found = []
     if not number.can_sms:
-        sentence = "this number cannot send or take SMS"
-        found.append(bridge.Finding(verdict=_FAULT, about=about, sentence=sentence))
+        sentence, other = "this number cannot send or take SMS", "buy one that can, both ways"
+        found.append(bridge.Finding(verdict=_FAULT, about=about, sentence=sentence, mend=other))
     mend = f"antirelou setup {of.context.channel} --apply"
     for name in differences(number, of):
         worse = name in {"sms_url", "sms_method", "sms_application_sid"}
@@ -116,7 +116,10 @@ async def write(of: line.Line, *, apply: bool) -> list[bridge.Finding]:
         if not apply:
             found += [
                 bridge.Finding(
-                    verdict=_WARNING, about=about, sentence=f"would set {name} to {value!r}"
+                    verdict=_WARNING,
+                    about=about,
+                    sentence=f"would set {name} to {value!r}",
+                    mend=f"antirelou setup {of.context.channel} --apply",
                 )
                 for name, value in different.items()
             ]
@@ -125,7 +128,8 @@ async def write(of: line.Line, *, apply: bool) -> list[bridge.Finding]:
             await of.account.sdk.incoming_phone_numbers(number.sid).update_async(**different)
         except client.SayingNo as error:
             sentence = f"writing its webhooks failed: {error}"
-            found.append(bridge.Finding(verdict=_FAULT, about=about, sentence=sentence))
+            mend = f"set them by hand: {CONSOLE}"
+            found.append(bridge.Finding(verdict=_FAULT, about=about, sentence=sentence, mend=mend))
             continue
         found += findings(await _number(of, number.value), of)
     return found

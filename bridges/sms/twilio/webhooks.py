@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from bot.contract import bridge, intake
-from bridges.sms.twilio import line, signature, wire
+from bridges.sms.twilio import errors, line, signature, wire
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -125,8 +125,10 @@ class Webhooks:
         return NOTHING
 
     async def _status(self, form: wire.Form, query: str) -> bytes:
-        receipt = await self._line.receipt(wire.news(form, query, self._line.ours))
-        await self._door.receipts([receipt])
+        news = wire.news(form, query, self._line.ours)
+        # A state that Twilio invents later says nothing to us, and is no reason to be called again.
+        if errors.delivery_of(news.status) is not None:
+            await self._door.receipts([await self._line.receipt(news)])
         return NOTHING
 
     async def _voice(self, form: wire.Form, _query: str) -> bytes:

@@ -27,6 +27,7 @@ PROBE: Final = "AntirelouProbe"
 _ODD = re.compile(rb"[^\x21-\x7e]|%(?![0-9A-Fa-f]{2})|%00")
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}\Z")
 _CALL_SID: Final = re.compile(r"CA[0-9a-f]{32}\Z")
+_STATUS: Final = re.compile(r"[a-z_]{1,32}\Z")
 _REPLY: Final = re.compile(r"[0-9a-f]{32}\Z")
 _WISHES: Final = {"STOP": messages.Wish.STOP, "START": messages.Wish.START}
 ANSWERED: Final = frozenset({"STOP", "START", "HELP"})
@@ -181,7 +182,7 @@ def news(form: Form, query: str, ours: Ours) -> errors.News:
     account(form, ours)
     own(form, "From", ours)
     sid, status = form.one("MessageSid"), form.one("MessageStatus")
-    if not _SID.match(sid) or status not in errors.STATUSES:
+    if not _SID.match(sid) or not _STATUS.match(status):
         raise WireError("no status")
     return errors.News(
         provider_id=sid,

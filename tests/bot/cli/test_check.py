@@ -169,11 +169,29 @@ def test_another_currency_than_the_ledgers_is_refused(installed: Place) -> None:
     assert installed.run("check").exit_code == 0
 
 
-def test_another_database_is_not_known(place: Place) -> None:
-    for command in ("check", "status", "run"):
-        result = place.run(command, "--set", "store.url=postgresql://localhost/x")
-        assert result.exit_code == 2
-        assert "store.url" in result.stderr
+def test_a_server_that_does_not_answer_is_away_and_its_password_stays_secret(
+    place: Place,
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://u:sesame@127.0.0.1:{nobody.getsockname()[1]}/x"
+        for command, code in (("check", 2), ("status", 3), ("run", 3)):
+            result = place.run(command, "--set", f"store.url={url}")
+            assert result.exit_code == code, command
+            assert "sesame" not in result.stderr + result.stdout
+            assert "ConnectionRefusedError" in result.stderr
+
+
+def test_what_is_no_database_of_ours_is_refused(place: Place) -> None:
+    result = place.run("check", "--set", "store.url=mysql://localhost/x")
+    assert (result.exit_code, "store.url" in result.stderr) == (2, True)
+
+
+def test_a_file_has_one_process_that_does_all(place: Place) -> None:
+    for role in ("web", "worker"):
+        result = place.run("run", "--role", role)
+        assert result.exit_code == 3
+        assert "needs PostgreSQL" in result.stderr
 
 
 def test_the_example_of_the_repository(place: Place, project_root: pathlib.Path) -> None:

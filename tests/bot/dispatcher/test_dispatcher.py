@@ -17,7 +17,7 @@ from bot.inbox import door
 from bot.janitor import stuck
 from bot.policy import settings
 from bot.policy.lifecycle import State
-from bot.store import database, events, vault
+from bot.store import database, events, tables, vault
 from tests.fakes import world as fake
 
 ANSWERED = settings.Who(answer_fiction=True)
@@ -190,6 +190,7 @@ async def test_a_late_price_above_its_reservation_comes_off_the_next_day() -> No
 
 
 @pytest.mark.case("C21")
+@pytest.mark.sqlite_only("counts on sends that go one after the other; see test_postgres.py")
 async def test_a_pause_between_claim_and_send_stops_the_send() -> None:
     world = fake.World()
     rooms = await fake.rooms(world)
@@ -334,12 +335,12 @@ async def test_an_outcome_that_comes_after_the_lease_settles_the_unknown_reply(
     assert isinstance(moment, fake.Clock)
     await moment.advance(6300)
 
-    def lease_ends(_: messages.OutboundReply) -> outcomes.Outcome | None:
+    async def lease_ends() -> None:
         late_ms = clock.to_ms(moment.now()) + 600_000
-        rooms.store._write(lambda tx: stuck.leases(tx, rooms.core, lambda _: False, late_ms))
-        return outcome
+        await rooms.store.write(lambda tx: stuck.leases(tx, rooms.core, lambda _: False, late_ms))
 
-    world.outcome = lease_ends
+    world.meanwhile = lease_ends
+    world.outcome = lambda _: outcome
     await rooms.dispatcher.step()
     assert await states(rooms) == {after: 1}
     assert await used(rooms) == money_kept
@@ -587,16 +588,19 @@ async def test_a_merge_while_one_is_answered_and_one_is_being_sent(then: str) ->
         **on_signal,
     )
 
-    def merge_meanwhile(_: messages.OutboundReply) -> outcomes.Outcome | None:
+    async def merge_meanwhile() -> None:
         inbox = rooms.intake._context
         now_ms = clock.to_ms(moment.now())
-        rooms.store._write(lambda tx: door.take_in(tx, inbox, [merging], now_ms))
+        await rooms.store.write(lambda tx: door.take_in(tx, inbox, [merging], now_ms))
+        signal.meanwhile = None
+
+    def refused_once(_: messages.OutboundReply) -> outcomes.Outcome | None:
         signal.outcome = lambda _: None
         if then == "rejected":
             return outcomes.Rejected(reason="gone")
         return outcomes.NotNow(reason="429", retry_at=later)
 
-    signal.outcome = merge_meanwhile
+    signal.meanwhile, signal.outcome = merge_meanwhile, refused_once
     await rooms.dispatcher.step()
     for text in ("START", "salut encore"):
         await lapse(rooms, 2)
@@ -614,7 +618,7 @@ async def test_a_bridge_that_raises_and_a_row_that_does_not_open_stop_nobody_els
     bad.quote = raises  # type: ignore[method-assign, assignment]
     rooms = await fake.rooms(world, bad)
     await rooms.intake.accept([fake.message(1, channel="bad"), fake.message(2), fake.message(3)])
-    spoil = sa.text("UPDATE replies SET address_enc = x'0001' WHERE id = 2")
+    spoil = sa.update(tables.replies).where(tables.replies.c.id == 2).values(address_enc=b"\0\1")
     await rooms.store.write(lambda tx: tx.execute(spoil))
     await lapse(rooms, 2)
     assert [r.recipient.value for r in world.sent] == [fake.phone(3)]
@@ -629,7 +633,8 @@ async def test_one_slow_send_holds_up_nobody_else() -> None:
     moment = rooms.clock
     assert isinstance(moment, fake.Clock)
     await moment.advance(6300)
-    stop, all_sent = asyncio.Event(), asyncio.Event()
+    stop, all_sent, begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    slow.before = begun.set
 
     def count() -> None:
         if len(world.sent) == 99:
@@ -639,8 +644,9 @@ async def test_one_slow_send_holds_up_nobody_else() -> None:
     await rooms.intake.accept([fake.message(n, at=moment.now()) for n in range(2, 102)])
     running = asyncio.create_task(rooms.dispatcher.run(stop))
     try:
-        await moment.advance(6300)
         async with asyncio.timeout(20):
+            await begun.wait()
+            await moment.advance(6300)
             await all_sent.wait()
         assert slow.sent == []
     finally:

@@ -104,16 +104,32 @@ async def taken(
         return await everything(store)
 
 
-@pytest.mark.case("C49", "C02")
-@hypothesis.settings(max_examples=200)
-@hypothesis.given(
+BATCHES = st.tuples(
     st.lists(events(), min_size=1, max_size=9).map(keyed),
     st.lists(st.integers(0, 8), max_size=4),
     st.sets(st.integers(1, 12)),
     st.booleans(),
     st.randoms(use_true_random=False),
 )
-async def test_a_batch_is_as_its_messages_one_by_one(
+
+
+@pytest.mark.case("C49", "C02")
+@pytest.mark.sqlite_only("its twin below has as many examples as PostgreSQL has time for")
+@hypothesis.settings(max_examples=200)
+@hypothesis.given(BATCHES)
+async def test_a_batch_is_as_its_messages_one_by_one(told: tuple[Any, ...]) -> None:
+    await same_either_way(*told)
+
+
+@pytest.mark.case("C49", "C02")
+@pytest.mark.postgresql_only("see above")
+@hypothesis.settings(max_examples=12)
+@hypothesis.given(BATCHES)
+async def test_a_batch_is_as_its_messages_one_by_one_there_too(told: tuple[Any, ...]) -> None:
+    await same_either_way(*told)
+
+
+async def same_either_way(
     found: list[messages.InboundMessage],
     repeated: list[int],
     cuts: set[int],

@@ -165,7 +165,7 @@ def test_made_up_words_give_the_keyed_ones_back(text: str, sender: str) -> None:
     if block is not None:
         keyed = (hashed(block), *keyed)
     spoken = past_people.Words(hashed)
-    other = "+33700000001" if block is not None else "3000"
+    other = "+12025550100" if block is not None else "3000"
     said = spoken.text(words.pack(keyed), other)
     again = tuple(map(spoken, words.of(said)))
     found = words.block(other)

@@ -36,7 +36,7 @@ class Line:
 
     def __init__(self, moment: clock.Clock, draw: Callable[[], str | None], seed: int = 1) -> None:
         self._clock = moment
-        self._draw = draw
+        self.draw = draw
         self._random = random.Random(seed)
         self.got: collections.Counter[str] = collections.Counter()
         self.asked: collections.Counter[str] = collections.Counter()
@@ -46,7 +46,7 @@ class Line:
         self._stamp = 0
 
     async def send(self, recipient: str, text: str) -> transport.Answer:
-        fault = self._draw()
+        fault = self.draw()
         self.asked[recipient] += 1
         self.faults[fault or "none"] += 1
         await self._clock.sleep(self._random.uniform(0.05, 1.0))

@@ -79,7 +79,7 @@ class Flow:
         while True:
             with contextlib.suppress(bridge.BridgeDownError):
                 await made.listen(self.door)
-            await self.clock.sleep(1)
+            await supervised_pause(self.clock)
 
     async def until_quiet(self) -> None:
         """Until everything that can come has come."""
@@ -110,6 +110,12 @@ class Flow:
         for cause, sizes in sorted(self.windows.items()):
             shape = f"in {len(sizes)} windows, the largest {max(sizes)}"
             print(f"  {cause}: {causes[cause]} lost {shape}")  # noqa: T201
+
+
+async def supervised_pause(clock: fakes.FakeClock, seconds: float = 1.0) -> None:
+    """Of the virtual clock."""
+    nap = clock.sleep
+    await nap(seconds)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from bot import build
 from bot.console.room import desk
-from bot.contract import room
+from bot.contract import bridge, room
 from bot.policy import settings
 from bot.store import database, schema, vault
 from tests.bot.console.room import hosting
@@ -107,7 +107,7 @@ async def settle(of: desk.Desk) -> None:
 
 def _made(of: Floor) -> tuple[build.Rooms, hosting.Hosted, desk.Desk]:
     host = hosting.Hosted(of.room)
-    bridges = {of.phones.channel: of.phones, host.channel: host}
+    bridges: dict[str, bridge.Bridge] = {of.phones.channel: of.phones, host.channel: host}
     rooms = build.rooms(
         store=of.store, core=of.core, keys=of.keys, bridges=bridges, moment=of.clock
     )

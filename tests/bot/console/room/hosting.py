@@ -92,6 +92,7 @@ class Hosted:
 
     async def members(self, room_id: str) -> Mapping[str, room.Member]:
         self.asked += 1
+        await asyncio.sleep(0)
         if self.room.away:
             raise room.RoomAwayError("away")
         return dict(self.room.members) if room_id == ROOM else {}
@@ -114,9 +115,12 @@ class Hosted:
     async def deliver(self) -> None:
         """Hand in what happened in the room, with our place in it."""
         assert self.door is not None
-        batch, self.room.pending = self.room.pending, []
+        batch = list(self.room.pending)
         if batch:
             await self.door.events(batch, channel=self.channel, cursor=batch[-1].event_id)
+            # Killed here, we are given them again.
+            await asyncio.sleep(0)
+            del self.room.pending[: len(batch)]
 
     async def pump(self, most: int = 1_000) -> int:
         """Say what waits, one by one, as a bridge does; how much was said."""
@@ -125,7 +129,10 @@ class Hosted:
             waiting = await self.door.outgoing(self.channel, 1)
             if not waiting:
                 return n
-            await self.door.sent(waiting[0].id, self.transmit(waiting[0]))
+            event_id = self.transmit(waiting[0])
+            # Killed here, it is in the room and we do not know.
+            await asyncio.sleep(0)
+            await self.door.sent(waiting[0].id, event_id)
         return most
 
     def transmit(self, out: room.Outgoing) -> str:

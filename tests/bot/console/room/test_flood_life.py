@@ -4,51 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.contract import money, outcomes
 from bot.policy import settings
-from bot.store import tables
+from bot.store import events, tables
 from tests.bot.console.room import floor as building
 from tests.bot.console.room import hosting
 from tests.bot.console.room.floor import Floor
-from tests.bot.console.room.hosting import ANNA, BEA, CLEO
+from tests.bot.console.room.hosting import ANNA, BEA, CLEO, DORA
+from tests.bot.flood.test_look import Crowd
 from tests.fakes import world
 
-BAIT = "bonjour pour le canapé gratuit annonce leboncoin toujours disponible"
+BAIT = "bonjour le vélo est dispo ?"
+UNCAPPED = dataclasses.replace(
+    building.CORE, budget=settings.Budget(cap_day_micros=None, cap_month_micros=None)
+)
 
 
-async def raid(floor: Floor, first: int, many: int, text: str = BAIT) -> None:
-    for number in range(first, first + many):
-        await floor.writes(number, f"{text} {number % 7}")
-    await floor.rooms.flood.look()
+@pytest.fixture
+async def rich() -> AsyncIterator[Floor]:
+    """No cap holds anything."""
+    async with asyncio.timeout(120):
+        made = await building.opened(UNCAPPED)
+        yield made
+        await made.store.close()
 
 
 @pytest.mark.case("C17", "C21", "C41")
-async def test_a_flood_from_its_alert_to_its_end(floor: Floor) -> None:
-    for number in range(20):
-        await floor.writes(number, f"salut c'est moi {number}")
-    await floor.passes(minutes=20)
-    await raid(floor, 100, 30)
-    await raid(floor, 200, 90)
+async def test_a_flood_from_its_alert_to_its_end(rich: Floor) -> None:
+    floor, crowd = rich, Crowd(rich.rooms)
+    await crowd.hours(8, people=24)
+    await crowd.hours(1, people=24, others=60, text=BAIT)
     await floor.step()
     (alert,) = [one for one in floor.room.shown if "Unusual traffic" in one.plain]
     assert set(alert.mentions) == set(hosting.ROSTER)
     # It is one card, edited, while it goes on.
-    await floor.passes(minutes=10)
-    await raid(floor, 300, 60)
+    await crowd.hours(1.5, people=24, others=60, text=BAIT)
     await floor.step()
     assert alert.edits >= 1
     assert len([one for one in floor.room.shown if "Unusual traffic" in one.plain]) == 1
-
-    # Everything falls due: people go out, the bait waits for somebody.
-    await floor.passes(minutes=110)
-    await floor.rooms.flood.look()
-    await floor.sends()
-    held = [r for r in await floor.rows(tables.replies) if r["state"] == "held"]
-    assert len(held) > 100
-    assert {r["reason"] for r in held} <= {"new_topic", "mode", "pace"}
+    await crowd.hours(1, people=24)
+    waiting = [r["state"] for r in await floor.rows(tables.replies)].count("held")
+    assert waiting > 100
 
     await floor.says(CLEO, "!pause")
     sent = len(floor.phones.sent)
@@ -58,7 +58,7 @@ async def test_a_flood_from_its_alert_to_its_end(floor: Floor) -> None:
     assert "people" in review.plain
     await floor.reacts(CLEO, review, "❌")
     rows = await floor.rows(tables.replies)
-    assert len([r for r in rows if r["state"] == "cancelled"]) > 100
+    assert len([r for r in rows if r["state"] == "cancelled"]) == waiting
     await floor.sends()
     assert len(floor.phones.sent) == sent
 
@@ -68,50 +68,52 @@ async def test_a_flood_from_its_alert_to_its_end(floor: Floor) -> None:
     assert "0.08 EUR a reply" in prompt.plain
     await floor.reacts(BEA, prompt, "✅")
     await floor.says(CLEO, "!resume")
-    await floor.writes(9000, "salut toi")
-    await floor.passes(minutes=110)
-    await floor.rooms.flood.look()
-    await floor.sends()
+    await crowd.hours(2, people=24)
     assert floor.phones.sent[-1].text == "Bonjour. Ceci est une erreur. STOP"
 
     # It is over by itself, and said on the same card.
-    for _ in range(16):
-        await floor.passes(hours=1)
-        await floor.rooms.flood.look()
-        await floor.step()
+    await crowd.hours(3, people=24)
+    await floor.step()
     assert "Over" in alert.plain
 
 
 @pytest.mark.case("C21")
-async def test_no_send_starts_after_a_pause(floor: Floor) -> None:
+async def test_no_send_starts_two_seconds_after_a_pause() -> None:
+    budget = dataclasses.replace(
+        UNCAPPED.budget, quotas={"sms": settings.Quota(parts_per_second=9)}
+    )
+    floor = await building.opened(dataclasses.replace(UNCAPPED, budget=budget))
     for number in range(300):
         await floor.writes(number)
     await floor.passes(minutes=110)
     starts: list[float] = []
     floor.phones.before = lambda: starts.append(floor.clock.monotonic())
-    floor.phones.gate = asyncio.Event()
-    floor.phones.gate.set()
-    stop = asyncio.Event()
-    running = asyncio.create_task(floor.rooms.dispatcher.run(stop))
-    for _ in range(1_000):
-        await asyncio.sleep(0)
-    assert len(starts) >= 20
+
+    async def second() -> None:
+        for _ in range(4):
+            await floor.rooms.dispatcher.step()
+            await floor.passes(seconds=0.25)
+
+    for _ in range(5):
+        await second()
+    # A slow wish is in work, notices wait, and the room is slow to take them.
+    hosting.command(floor.room, DORA, "!stats 90d", floor.now)
+    hosting.command(floor.room, DORA, "!status", floor.now)
     hosting.command(floor.room, CLEO, "!pause", floor.now)
     said_s = floor.clock.monotonic()
     await floor.host.deliver()
     await floor.desk.step()
-    # From here on not one more, however long it goes on.
-    for _ in range(50):
-        await asyncio.sleep(0)
+    assert "paused" in await floor.store.read(events.controls)
     began = len(starts)
     for _ in range(30):
-        await floor.passes(seconds=1)
-        await asyncio.sleep(0)
-    stop.set()
-    await asyncio.wait_for(running, 10)
-    assert began < 300
+        await second()
+    assert 20 < began < 100
+    assert [one for one in starts if one > said_s + 2] == []
     assert len(starts) == began
-    assert all(one <= said_s + 2 for one in starts)
+    await floor.says(CLEO, "!resume")
+    await second()
+    assert len(starts) > began
+    await floor.store.close()
 
 
 async def test_a_caps_steps_are_told_once_and_the_last_wakes(floor: Floor) -> None:

@@ -316,7 +316,11 @@ async def test_a_changed_trail_is_told(floor: Floor) -> None:
         await floor.says(CLEO, text)
     assert "chain of 3 acts holds" in (await floor.ask(DORA, "!log")).plain
     forged = sa.update(tables.audit).where(tables.audit.c.id == 2).values(who=BEA)
-    await floor.store.write(lambda tx: tx.execute(forged) and None)
+
+    def forge(tx: sa.Connection) -> None:
+        tx.execute(forged)
+
+    await floor.store.write(forge)
     assert "BROKEN at act 2" in (await floor.ask(DORA, "!log")).plain
 
 

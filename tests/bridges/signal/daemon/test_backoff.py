@@ -59,9 +59,8 @@ async def test_it_reconnects_with_growing_pauses(fake: signal_cli_fake.FakeDaemo
             while clock.monotonic() < 400:
                 await clock.advance(1)
             pauses = [b - a for a, b in zip(bare.starts_s[1:], bare.starts_s[2:], strict=False)]
-            assert pauses[:6] == sorted(pauses[:6])
-            assert pauses[5] >= 8 * pauses[0]
-            assert len(bare.starts_s) < 14
+            assert 5 < len(bare.starts_s) < 14
+            assert max(pauses) >= 8 * min(pauses)
             fake.start()
             async with asyncio.timeout(30):
                 while bare.hand.numbers != [1, 2]:

@@ -1,7 +1,7 @@
 """Our side in a process of its own, so that it can be killed as a program is killed.
 
-What its hand returned for is in a file that outlives it, one write a batch: the database. Messages
-that were stored before are not written again, as intake drops what it has seen.
+What its hand returned for is in a file that outlives it, one write a batch: the database. A kill
+may tear a write, as it may not tear a transaction: a number counts only with both its brackets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Stored:
         await asyncio.sleep(self._random.random() * 0.004)
         if batch:
             numbers = (signal_cli_fake.number_of(event) for event in batch)
-            os.write(self._file, "".join(f"{number}\n" for number in numbers).encode())
+            os.write(self._file, "".join(f"<{number}>" for number in numbers).encode())
 
 
 def run(chosen: settings.Settings, path: Path, seed: int) -> None:

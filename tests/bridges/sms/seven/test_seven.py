@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import dataclasses
 import datetime as dt
@@ -162,7 +163,6 @@ _names = (
 
 
 @pytest.mark.case("C10")
-@hypothesis.settings(max_examples=300)
 @hypothesis.given(
     fields=st.fixed_dictionaries({}, optional=dict.fromkeys(_names, _json)) | _json,
     raw=st.binary(max_size=80),
@@ -181,6 +181,32 @@ def test_no_input_raises_anything_but_value_error(fields: object, raw: bytes, st
     told_json = json.dumps({"success": "100", "messages": [fields]}).encode()
     for body in (raw, told_json, json.dumps(fields).encode()):
         assert seven.outcome(status, body, "x", 1, NOW) is not None
+
+
+@pytest.mark.case("C10")
+@hypothesis.given(
+    told=st.binary(max_size=200)
+    | st.fixed_dictionaries(
+        {
+            "webhook_event": st.sampled_from(("sms_mo", "dlr")) | _json,
+            "data": st.fixed_dictionaries({}, optional=dict.fromkeys(_names, _json)) | _json,
+        }
+    ).map(lambda told: json.dumps(told).encode())
+)
+def test_no_signed_body_breaks_the_route_or_leaves_a_row_by_itself(told: bytes) -> None:
+    async def once() -> None:
+        door = fakes.FakeIntake()
+        context = bridge.Context(
+            channel="sms", clock=fakes.FakeClock(), storage=fakes.FakeStorage(), currency="EUR"
+        )
+        made = seven.create(gateway.Gateway().table(), context)
+        (route,) = made.routes(door)
+        status = (await gateway.post(route.app, told, public_url="")).status
+        assert status in {200, 403}
+        if status == 403:
+            assert (door.accepted, door.taken_receipts) == ([], [])
+
+    asyncio.run(once())
 
 
 # ---------------------------------------------------------------- sending
@@ -222,6 +248,21 @@ async def test_each_answer_has_its_outcome(
     if isinstance(outcome, outcomes.Accepted):
         assert outcome.price == money.Money(75_000, "EUR")
         assert here.gateway.keys_seen == {"made-up-api-key"}
+
+
+@pytest.mark.case("C04")
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"success": "500", "messages": []},
+        {"success": "900"},
+        {"success": "100", "messages": [{"id": "7", "success": True}]},
+    ],
+)
+def test_what_comes_with_a_5xx_proves_nothing(status: int, told: dict[str, object]) -> None:
+    raw = json.dumps(told).encode()
+    assert isinstance(seven.outcome(status, raw, "", 1, NOW), outcomes.Unknown)
 
 
 @pytest.mark.case("C43")

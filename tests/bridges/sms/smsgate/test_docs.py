@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import textwrap
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,6 +65,20 @@ def test_every_key_of_the_twilio_bridge_is_explained() -> None:
 def test_every_point_of_the_checklist_is_explained() -> None:
     rows_of_points = set(re.findall(r"^\| `([a-z-]+)` \| .* \| .* \|$", PAGE, re.MULTILINE))
     assert {str(point) for point in settings.Point} <= rows_of_points
+
+
+def test_the_examples_are_good_settings() -> None:
+    core = {"recipients_per_month", "parts_per_hour"}
+    snippets = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    channels = [
+        table
+        for snippet in snippets
+        for table in tomllib.loads(textwrap.dedent(snippet)).get("channels", {}).values()
+    ]
+    assert [one["kind"] for one in channels] == ["sms.smsgate", "sms.seven", "sms.twilio"]
+    phone, prepaid, _ = ({k: v for k, v in one.items() if k not in core} for one in channels)
+    assert settings.read(phone, "EUR").sims
+    assert seven.read(prepaid).price.micros == 75_000
 
 
 def test_the_paths_and_kinds_on_the_page_exist() -> None:

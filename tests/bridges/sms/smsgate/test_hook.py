@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 
@@ -9,8 +10,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from bot.contract import conformance, messages
+from bot.contract import bridge, conformance, messages
 from bot.contract.conformance import fakes
+from bridges.sms.smsgate import bridge as smsgate_bridge
 from bridges.sms.smsgate import settings, wire
 from tests.bridges.sms.smsgate import phone, stage
 
@@ -103,6 +105,7 @@ def test_the_signature_is_the_one_of_the_documentation() -> None:
     [
         ("+33639981234", "+33639981234"),
         ("06" + "39981234", "+33639981234"),
+        ("+33639981234/TYPE=PLMN", "+33639981234"),
         ("38700", "38700"),
         ("Banque", "Banque"),
         ("0", "0"),
@@ -164,7 +167,34 @@ _fields = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, _json))
 
 
 @pytest.mark.case("C10")
-@hypothesis.settings(max_examples=300)
+@hypothesis.given(
+    told=st.binary(max_size=200)
+    | st.fixed_dictionaries(
+        {
+            "id": _json,
+            "deviceId": st.just(phone.DEVICE) | _json,
+            "event": st.sampled_from(wire.EVENTS) | _json,
+            "payload": _fields | _json,
+        }
+    ).map(lambda told: json.dumps(told).encode())
+)
+def test_no_signed_body_breaks_the_route_or_leaves_a_row_by_itself(told: bytes) -> None:
+    async def once() -> None:
+        door = fakes.FakeIntake()
+        context = bridge.Context(
+            channel="sms", clock=fakes.FakeClock(), storage=fakes.FakeStorage(), currency="EUR"
+        )
+        made = smsgate_bridge.SmsGate(CHOSEN, context)
+        (route,) = made.routes(door)
+        status = (await phone.post(route.app, told)).status
+        assert status in {200, 403}
+        if status == 403:
+            assert (door.accepted, door.taken_receipts) == ([], [])
+
+    asyncio.run(once())
+
+
+@pytest.mark.case("C10")
 @hypothesis.given(kind=st.sampled_from(wire.EVENTS), fields=_fields, raw=st.binary(max_size=80))
 def test_no_event_raises_anything_but_value_error(
     kind: str, fields: dict[str, object], raw: bytes

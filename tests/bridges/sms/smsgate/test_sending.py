@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import socket
 
 import pytest
 
@@ -52,6 +54,21 @@ async def test_nobody_there_is_not_now() -> None:
     async with stage.over(url="http://127.0.0.1:9") as on:
         assert isinstance(await on.bridge.send(on.reply()), outcomes.NotNow)
         assert (await on.bridge.health()).condition is bridge.Condition.DOWN
+
+
+async def test_a_phone_that_swallows_connections_was_asked_nothing() -> None:
+    """Its network is there, it is not: a full backlog answers no further connection."""
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            waits = sockets.enter_context(socket.socket())
+            waits.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waits.connect(full.getsockname())
+        async with stage.over(url=f"http://127.0.0.1:{full.getsockname()[1]}") as on:
+            assert isinstance(await on.bridge.send(on.reply()), outcomes.NotNow)
 
 
 async def test_the_request_carries_id_sim_time_and_wish_for_reports() -> None:

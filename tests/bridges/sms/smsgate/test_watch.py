@@ -31,7 +31,8 @@ async def test_silence_is_an_alarm_and_then_somebodys_work() -> None:
         await on.clock.advance(5_500)
         assert (await on.bridge.health()).condition is bridge.Condition.NEEDS_HUMAN
         with pytest.raises(bridge.BridgeDownError) as down:
-            await on.bridge.listen(on.door)
+            async with asyncio.timeout(5):
+                await on.bridge.listen(on.door)
         assert down.value.needs_human
         await on.post(phone.event("system:ping", "p2", health={}))
         assert (await on.bridge.health()).condition is bridge.Condition.UP
@@ -43,6 +44,7 @@ async def test_listen_ends_while_it_runs_when_the_phone_falls_silent() -> None:
         await on.clock.advance(7_100)
         assert not listening.done()
         await on.clock.advance(300)
+        assert listening.done()
         assert isinstance(listening.exception(), bridge.BridgeDownError)
 
 
@@ -163,6 +165,11 @@ async def test_each_point_of_the_checklist_has_a_test_message_or_a_word() -> Non
         await on.clock.advance(200)
         await on.post(slow)
         assert by_about(list(await on.bridge.check()))["checklist battery"].verdict is WARNING
+
+
+async def test_a_number_without_its_sim_is_told() -> None:
+    async with stage.over(addresses=[phone.OURS]) as on:
+        assert by_about(list(await on.bridge.check()))["addresses"].verdict is WARNING
 
 
 async def test_words_without_our_code_are_a_message_like_any() -> None:

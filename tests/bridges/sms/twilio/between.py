@@ -27,6 +27,7 @@ from tests.bridges.sms.twilio import exchange
 Core = Callable[[str, bytes, Mapping[str, str], str], Awaitable[int]]
 """(path, body, headers, query) -> status: whoever takes the webhooks now."""
 BEFORE = ("cut", "429", "500", "nonsense", "stall")
+PRICED_AFTER = dt.timedelta(seconds=60)
 AFTER = ("cut", "500", "nonsense", "stall")
 
 
@@ -189,10 +190,11 @@ class Between:
 
     def _mend(self, message: dict[str, Any]) -> None:
         """Dates by the test's clock, and the price that comes late."""
-        stamp = email.utils.format_datetime(self._at.setdefault(message["sid"], self.now()))
+        at = self._at.setdefault(message["sid"], self.now())
+        stamp = email.utils.format_datetime(at)
         message["date_created"] = stamp
         message["date_sent"] = stamp
-        if message["status"] == "delivered":
+        if message["direction"] == "outbound-api" and self.now() - at >= PRICED_AFTER:
             message["price"] = self.price
 
     async def _forward(self, request: web.Request, body: bytes) -> tuple[int, dict[str, Any]]:

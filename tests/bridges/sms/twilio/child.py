@@ -63,8 +63,8 @@ async def run(told: dict[str, Any]) -> None:
         told["network"],
         clock,
         store=store,
-        told=house.core(delay_s=tuple(told["delay_s"])),
-        table={"send_limit_s": 2},
+        told=house.core(tuple(told["delay_s"]), told["parts_per_second"]),
+        table={"send_limit_s": 3},
     )
     stop = asyncio.Event()
     listener = server.Server(mounted(made), port=told["port"])

@@ -18,12 +18,19 @@ CHANNEL = "sms"
 RATE = money.Rate(currency="USD", micros=950_000, dated="2026-11-22")
 
 
-def core(delay_s: tuple[int, int] = (3_600, 6_300)) -> settings.Core:
+def core(
+    delay_s: tuple[int, int] = (3_600, 6_300), parts_per_second: float | None = None
+) -> settings.Core:
     """Numbers of films are answered; dollars have a rate; no caps in the way."""
     return settings.Core(
         reply=settings.Reply(delay_min_s=delay_s[0], delay_max_s=delay_s[1]),
         who=settings.Who(answer_fiction=True),
-        budget=settings.Budget(rates={"USD": RATE}, cap_day_micros=None, cap_month_micros=None),
+        budget=settings.Budget(
+            rates={"USD": RATE},
+            cap_day_micros=None,
+            cap_month_micros=None,
+            quotas={CHANNEL: settings.Quota(parts_per_second=parts_per_second)},
+        ),
     )
 
 

@@ -93,6 +93,17 @@ async def test_a_fresh_number_is_written_and_then_found_good(
     assert not on.door.accepted
 
 
+async def test_prices_that_the_running_program_was_told_are_known_to_the_check(
+    on: bench.Bench,
+) -> None:
+    assert by(await on.bridge.check())["prices"] is WARNING
+    told = '{"at":"2026-01-05T00:00:00+00:00","out":{"FR":79800},"in":{},"currency":"USD"}'
+    on.storage.values[line.PRICES_KEY] = told
+    assert by(await on.make().check())["prices"] is GOOD
+    assert by(await on.bridge.check())["currency"] is WARNING, "dollars against a budget in euros"
+    await on.bridge.close()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "verdict"),
     [

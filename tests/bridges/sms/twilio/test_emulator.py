@@ -211,3 +211,31 @@ async def test_long_texts_run_up_their_own_account_and_alarm_and_replies_go_on(
         await made.rooms.dispatcher.step()
         assert len(await network.listed()) == 6
         await closed(made)
+
+
+async def test_refused_credentials_stop_the_channel_and_lose_nobody(
+    network: between.Between, clock: fakes.FakeClock
+) -> None:
+    async with asyncio.timeout(60):
+        made = await opened(network, clock)
+        wrong = await house.built(
+            network,
+            clock,
+            store=made.rooms.store,
+            table={"auth_token": "a-token-of-yesterday", "webhook_secrets": [exchange.TOKEN]},
+        )
+        network.core = wrong.take
+        for number in range(1, 31):
+            await network.receive(f"+3363998{number:04d}", "salut")
+        await clock.advance(6_400)
+        for _ in range(3):
+            await wrong.rooms.dispatcher.step()
+            await clock.advance(60)
+        assert {row["state"] for row in await rows(wrong)} == {"scheduled"}
+        assert await spent(wrong) == 0
+        clear = sa.delete(tables.control)
+        await made.rooms.store.write(lambda tx: tx.execute(clear).rowcount)
+        await made.rooms.dispatcher.step()
+        assert len(await network.listed()) == 30
+        await wrong.bridge.close()
+        await closed(made)

@@ -1,12 +1,13 @@
 """What comes of a send: each answer of Twilio's is one of the four outcomes."""
 
+import asyncio
 import datetime as dt
 import socket
 
 import pytest
 
 from bot.contract import address, outcomes
-from bridges.sms.twilio import errors
+from bridges.sms.twilio import errors, sending
 from tests.bridges.sms.twilio import bench, exchange
 
 FINAL = [21211, 21408, 21612, 21614, 21635, 30004, 30005, 30006, 30450, 60410, 60605]
@@ -157,6 +158,19 @@ async def test_a_stalled_answer_ends_by_our_own_limit(
     outcome = await on.bridge.send(on.reply())
     assert outcome == outcomes.Unknown(reason="time limit")
     assert len(world.messages) == 1
+
+
+async def test_a_few_at_a_time(world: exchange.Exchange, on: bench.Bench) -> None:
+    """Ten hang; the others wait for a place instead of being thrown after them."""
+    world.faults += [exchange.Fault(kind="hang") for _ in range(sending.PLACES)]
+    sends = [asyncio.create_task(on.bridge.send(on.reply(n))) for n in range(1, 31)]
+    await bench.until(lambda: len(world.seen) == sending.PLACES)
+    await on.clock.advance(1)
+    assert len(world.seen) == sending.PLACES
+    async with asyncio.timeout(30):
+        ended = await asyncio.gather(*sends)
+    assert sum(isinstance(one, outcomes.Unknown) for one in ended) == sending.PLACES
+    assert len(world.messages) == 20
 
 
 async def test_no_connection_is_certain() -> None:

@@ -250,6 +250,13 @@ async def test_a_callback_brings_our_id_and_theirs(
     assert receipt.delivery is delivery
 
 
+@pytest.mark.parametrize("status", ["received", "partially_delivered"])
+async def test_a_state_that_says_nothing_is_taken_note_of_and_nothing_else(status: str) -> None:
+    on = bench.Bench()
+    assert (await on.post("status", bench.news(status))).status == 200
+    assert not on.door.taken_receipts
+
+
 @pytest.mark.case("C10")
 async def test_the_query_is_signed_too() -> None:
     on = bench.Bench()
