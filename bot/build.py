@@ -24,10 +24,10 @@ from bot.dispatcher import loop as dispatching
 from bot.flood import look
 from bot.inbox import door, signals
 from bot.inbox import state as inboxing
-from bot.policy import numbers, settings
+from bot.policy import numbers, settings, texts
 from bot.store import beats, choosing, database, ids, keyvalue, pool, schema, vault
 from bot.web import app as web
-from bot.web import gauges, health
+from bot.web import gauges, health, offering
 
 _SIMULATOR: Final = "simulator"
 
@@ -175,12 +175,11 @@ def bridges_of(
     return {made.channel: made for made in registry.create_all(channels, contexts)}
 
 
-def core_of(
-    told: config.Settings, bridges: Mapping[str, bridge.Bridge] | None = None
-) -> settings.Core:
+def core_of(told: config.Settings, bridges: Mapping[str, bridge.Bridge]) -> settings.Core:
     """The core's settings; numbers of films are answered only where all is simulated.
 
-    With `bridges`, those channels wait for a moderator whose own numbers ask for it.
+    Those channels wait for a moderator whose own numbers ask for it. Raises
+    registry.RegistryError for a text that would lead nowhere.
     """
     kinds = {channel.kind for channel in told.channels.values()}
     who = dataclasses.replace(told.core.who, answer_fiction=kinds == {_SIMULATOR})
@@ -189,13 +188,36 @@ def core_of(
         for name, channel in told.channels.items()
         if (channel.release_by_hand or (channel.release_by_hand is None and _asks(bridges, name)))
     )
-    reply = dataclasses.replace(told.core.reply, release_channels=waits)
+    reply = dataclasses.replace(
+        told.core.reply, release_channels=waits, texts=_texts(told.core.reply, bridges)
+    )
     return dataclasses.replace(told.core, who=who, reply=reply)
 
 
-def _asks(bridges: Mapping[str, bridge.Bridge] | None, name: str) -> bool:
-    made = (bridges or {}).get(name)
-    return isinstance(made, bridge.WantsRelease) and made.release_reason() is not None
+def _texts(rules: settings.Reply, bridges: Mapping[str, bridge.Bridge]) -> Mapping[str, str]:
+    """The operator's own wording with the handle's link in its place.
+
+    Raises registry.RegistryError where there is no link: the words would lead nowhere.
+    """
+    if not any(texts.HANDLE in wording for wording in rules.texts.values()):
+        return rules.texts
+    way = bridges.get(rules.handle)
+    found = None if way is None else offering.link(way, way.addresses[0].address.value)
+    if found is None:
+        wrong = f"a text names {texts.HANDLE}; set this to a channel that has a link (Signal, say)"
+        raise registry.RegistryError([("reply.handle", wrong)])
+    return {
+        language: wording.replace(texts.HANDLE, found) for language, wording in rules.texts.items()
+    }
+
+
+def _asks(bridges: Mapping[str, bridge.Bridge], name: str) -> bool:
+    made = bridges.get(name)
+    return made is not None and _reason(made) is not None
+
+
+def _reason(made: object) -> str | None:
+    return made.release_reason() if isinstance(made, bridge.WantsRelease) else None
 
 
 class Role(enum.StrEnum):
@@ -287,7 +309,9 @@ async def house(
         gauges=shown,
         app=web.create(
             routes=_routes(made),
-            channels=_channels(told, bridges, offered),
+            channels=offering.listed(
+                bridges, offered, {name: one.kind for name, one in told.channels.items()}
+            ),
             health=report.tell,
             metrics=shown.render,
             extra=extra,
@@ -316,21 +340,4 @@ def _routes(made: Rooms) -> list[bridge.Route]:
         for one in made.bridges.values()
         if isinstance(one, bridge.BringsRoutes)
         for route in one.routes(made.intake)
-    ]
-
-
-def _channels(
-    told: config.Settings,
-    bridges: Mapping[str, bridge.Bridge],
-    offered: Mapping[str, Sequence[str]],
-) -> list[dict[str, object]]:
-    return [
-        {
-            "channel": name,
-            "network": made.network,
-            "kind": told.channels[name].kind,
-            "addresses": list(offered.get(name, ())),
-            "path": f"/phone/{name}/" if told.channels[name].kind == _SIMULATOR else None,
-        }
-        for name, made in bridges.items()
     ]

@@ -18,7 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import exc, pool
 
-from bot import config, registry
+from bot import build, config, registry
 from bot.cli import bridging, opening, options, pricing
 from bot.console import render, results
 from bot.contract import address, bridge, segments
@@ -85,6 +85,7 @@ def look(told: options.Told, *, offline: bool = False) -> Found:
         made = pricing.make(settings)
     except registry.RegistryError as error:
         found.faults += [f"{key}: {text}" for key, text in error.faults]
+    found.faults += _handle(settings, made, found)
     found.faults += _clock()
     found.faults += _database(settings)
     found.faults += _port(settings.web)
@@ -93,6 +94,24 @@ def look(told: options.Told, *, offline: bool = False) -> Found:
     if not offline:
         _providers(found, made)
     return found
+
+
+def _handle(
+    settings: config.Settings, made: Mapping[str, bridge.Bridge], found: Found
+) -> Iterator[str]:
+    """Own texts with the free handle's link in them: whether there is one, and what it costs."""
+    try:
+        ready = build.core_of(settings, made).reply.texts
+    except registry.RegistryError as error:
+        yield from (f"{key}: {text}" for key, text in error.faults)
+        return
+    for language, wording in sorted(ready.items()):
+        parts = segments.count(wording).parts
+        if wording != settings.core.reply.texts[language] and parts > 1:
+            found.warnings.append(
+                f"reply.texts.{language}: {parts} parts with the handle's link in it; "
+                "every reply on a paid network costs so many times as much"
+            )
 
 
 def _providers(found: Found, made: Mapping[str, bridge.Bridge]) -> None:

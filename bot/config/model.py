@@ -147,6 +147,12 @@ class Reply(Section):
     texts: dict[fields.Language, fields.Wording] = fields.setting(
         {}, 'own wording by language, `texts.fr = "…"`; more than one part is warned of', "table"
     )
+    handle: str = fields.setting(
+        _REPLY.handle,
+        "a free channel; `{handle}` in your own texts becomes its link",
+        "text",
+        max_length=64,
+    )
     release_by_hand: bool = fields.setting(
         _REPLY.release_by_hand, "hold every reply until a moderator releases it", "true or false"
     )

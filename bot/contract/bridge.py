@@ -277,6 +277,14 @@ class WantsRelease(Protocol):
 
 
 @runtime_checkable
+class OffersLinks(Protocol):
+    """Has addresses that a tap or a QR code opens."""
+
+    def link(self, own: address.Address) -> str | None:
+        """A link that begins a message to that address of ours, None if there is none. Pure."""
+
+
+@runtime_checkable
 class GivesSecondOpinions(Protocol):
     """Can find out, for a price, whether a number belongs to a real handset."""
 

@@ -106,9 +106,10 @@ async def room(store: database.Store, core: settings.Core, now_ms: int) -> dict[
         (c, c.c.code, c.c.expires_ms < old_ms),
         (f, f.c.hash, f.c.expires_ms < now_ms),
     )
-    return {
-        table.name: await _slices(store, key, which, _delete(table)) for table, key, which in chores
-    }
+    out = await words(store, now_ms)
+    for table, key, which in chores:
+        out[table.name] = await _slices(store, key, which, _delete(table))
+    return out
 
 
 def _gone(old_ms: int, now_ms: int) -> sa.ColumnElement[bool]:

@@ -109,10 +109,7 @@ class Janitor:
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
             Chore(name="afterwards", every_s=60, step=functools.partial(after.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
-            Chore(name="words", every_s=900, step=functools.partial(retention.words, store)),
-            Chore(
-                name="room", every_s=6 * 3_600, step=functools.partial(retention.room, store, core)
-            ),
+            Chore(name="room", every_s=900, step=functools.partial(retention.room, store, core)),
             Chore(
                 name="forget",
                 every_s=6 * 3_600,

@@ -24,7 +24,7 @@ class Reply:
     """`[reply]`: what he gets and when. `texts` holds the operator's own wording by language.
 
     `release_channels`: those whose replies wait for a moderator, as the operator or the channel's
-    own number asks.
+    own number asks. `handle`: the channel whose link takes the place of texts.HANDLE.
     """
 
     window_days: int = 30
@@ -39,6 +39,7 @@ class Reply:
     languages: frozenset[str] = frozenset({"fr", "en", "es", "de", "it", "nl", "pt"})
     tone: str = "neutral"
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    handle: str = ""
     release_by_hand: bool = False
     release_channels: frozenset[str] = frozenset()
 

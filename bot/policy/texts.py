@@ -15,6 +15,8 @@ TONES: tuple[str, ...] = ("neutral", "2017")
 """`neutral` is the default; `2017` says, as the first number did, that a woman felt uneasy."""
 KEYS: tuple[str, ...] = ("reply", "reply_with_address")
 """`reply_with_address` is for an answer that comes from another address than the one written to."""
+HANDLE = "{handle}"
+"""In an operator's own wording: the link to the free handle of `reply.handle`."""
 LONGEST_ADDRESS = 16
 """Characters for which `with_address` still makes one part: E.164 has at most 16 with its plus."""
 

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import jinja2
+import markupsafe
 from starlette import applications, requests, responses, routing
 
-from bot.web import access
+from bot.web import access, offering
 
 HEALTH_LIMIT_S: Final = 5.0
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,6 +51,7 @@ class _Own:
     ) -> None:
         loader = jinja2.PackageLoader("bot.web", "pages")
         pages = jinja2.Environment(loader=loader, autoescape=True, auto_reload=False)
+        pages.globals["qr"] = lambda link: markupsafe.Markup(offering.picture(link))  # noqa: S704 (segno's own SVG)
         self._page = pages.get_template("index.html").render(channels=channels)
         self._style = pages.get_template("style.css").render()
         self._channels = [dict(channel) for channel in channels]

@@ -61,6 +61,10 @@ class Handle:
         self._joins: invites.Joins | None = None
         self._last_event_at: dt.datetime | None = None
 
+    def link(self, own: address.Address) -> str | None:
+        """matrix.to, which asks for the reader's own client."""
+        return f"https://matrix.to/#/{own.value}" if own == self.addresses[0].address else None
+
     def reaches(self, recipient: address.Address) -> bool:
         """Any account but our own."""
         return (

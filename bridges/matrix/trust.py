@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import nio
 
 from bot.contract import bridge, room
 from bridges.matrix import calls, cross_signing, crypto
 
-_LIMIT_MS = 10_000
+_LIMIT_MS: Final = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)

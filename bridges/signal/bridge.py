@@ -58,6 +58,10 @@ class Signal:
         self._trouble = asyncio.Event()
         self._trusted: set[str] = set()
 
+    def link(self, own: address.Address) -> str | None:
+        """signal.me, for our one account."""
+        return self._settings.link if own == self.addresses[0].address else None
+
     def reaches(self, recipient: address.Address) -> bool:
         """An ACI or a number on Signal; a number of SMS only if a look-up said so."""
         if recipient.network == address.SMS:

@@ -18,6 +18,7 @@ from bot.contract import address, bridge
 KIND: Final = "signal"
 SECRET_CHARACTERS: Final = 16
 _USERNAME = re.compile(r"[^\W\d]\w{2,31}\.[0-9]{2,9}\Z")
+_LINK: Final = re.compile(r"https://signal\.me/#(eu|p)/[A-Za-z0-9_+-]{4,200}\Z")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
 # A profile must not tell what it is when the handle is tried out in front of somebody (C16).
 _TELLING = re.compile(r"relou|bot|stop|non|robot|service|auto|mouv|collecti|signal", re.IGNORECASE)
@@ -46,6 +47,7 @@ class Settings:
     channel: str
     number: str
     own: bridge.OwnAddress
+    link: str | None
     secret: str
     url: str
     way: Way = Way.WEBHOOK
@@ -87,7 +89,7 @@ _WHOLE: Final = frozenset(
 )
 KEYS: Final = frozenset(
     {
-        *("kind", "number", "username", "state", "secret", "url", "transport"),
+        *("kind", "number", "username", "link", "state", "secret", "url", "transport"),
         *("profile_name", "canary"),
         *_BOUNDS,
     }
@@ -109,6 +111,7 @@ def read(table: Mapping[str, object], channel: str) -> Settings:
     way = _way(table, faults)
     number = _number(table, faults)
     own = _own(table, number, faults)
+    link = _link(table, faults)
     secret = _secret(table, faults)
     url = _url(table, way, faults)
     name = _profile_name(table, faults)
@@ -122,6 +125,7 @@ def read(table: Mapping[str, object], channel: str) -> Settings:
         channel=channel,
         number=number,
         own=own,
+        link=link,
         secret=secret,
         url=url,
         way=way,
@@ -163,6 +167,18 @@ def _own(table: Mapping[str, object], number: str, faults: Faults) -> bridge.Own
         state = bridge.State.OFFERED
     shown = address.Address(address.SIGNAL, username or number)
     return bridge.OwnAddress(address=shown, state=bridge.State(state))
+
+
+def _link(table: Mapping[str, object], faults: Faults) -> str | None:
+    """Signal makes one for a username; for a number it follows from the number."""
+    value = table.get("link", "")
+    if isinstance(value, str) and (not value or _LINK.match(value)):
+        if value:
+            return value
+        return None if table.get("username") else f"https://signal.me/#p/{table.get('number')}"
+    mend = 'must be the link that signal-cli shows for the username: "https://signal.me/#eu/..."'
+    faults.append(("link", mend))
+    return None
 
 
 def _secret(table: Mapping[str, object], faults: Faults) -> str:

@@ -14,6 +14,7 @@ from tests.fakes import databases
 from tests.peers import postgres
 
 BOTH = (
+    "tests.bot.console.room.test_killed",
     "tests.bot.dispatcher.",
     "tests.bot.inbox.",
     "tests.bot.store.test_ids",

@@ -308,3 +308,41 @@ def test_secrets_may_stand_in_files_of_their_own(loads: Loads, tmp_path: Path) -
 def test_unwise_is_warned_of(loads: Loads, text: str, warning: str) -> None:
     (_, found) = loads(text).warnings
     assert found.startswith(warning)
+
+
+def test_the_room_is_told_who_is_woken_when_and_what_it_may_spend(tmp_path: Path) -> None:
+    path = _written(
+        tmp_path,
+        """
+[room]
+language = "en"
+on_call = { "@anna:example.org" = "08-20", "@bea:example.org" = "20-08", "@c:d" = "00-24" }
+cap_day_max = "40"
+""",
+    )
+    room = config.load(path, environ={}).core.room
+    assert dict(room.on_call) == {
+        "@anna:example.org": (8, 20),
+        "@bea:example.org": (20, 8),
+        "@c:d": (0, 0),
+    }
+    assert (room.cap_day_max_micros, room.cap_month_max_micros) == (40_000_000, None)
+
+
+@pytest.mark.case("C36")
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('on_call = { "anna" = "08-20" }', "is no account"),
+        ('on_call = { "@anna:example.org" = "8-20" }', "must be hours of the day"),
+        ('on_call = { "@anna:example.org" = "08-25" }', "must be hours of the day"),
+        ('language = "de"', "fr"),
+        ("power = 200", "100"),
+    ],
+)
+def test_a_slip_in_the_room_is_named(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(_written(tmp_path, f"[room]\n{line}\n"), environ={})
+    (fault,) = caught.value.faults
+    assert told in str(fault)
+    assert "room" in str(fault)

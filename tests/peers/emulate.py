@@ -29,7 +29,9 @@ def missing() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def running(account: str, token: str, numbers: Sequence[Mapping[str, str]]) -> AsyncIterator[str]:
+async def running(
+    account: str, token: str, numbers: Sequence[Mapping[str, str]]
+) -> AsyncIterator[str]:
     """An emulator with one account; its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,9 +1,9 @@
 """The outside world in a process of its own: phones that write down what reached them.
 
-    python -m tests.workers.outside LEDGER
+    python -m tests.workers.outside LEDGER SECONDS
 
-Prints its port, then the number of messages so far after each. Every message takes a moment, so
-that a kill or a stop meets some in mid-send. What is in the ledger went out, whoever asked for it.
+Prints its port, then the sender's process number for each message. Every message takes SECONDS,
+so that a kill or a stop meets some in mid-send. What is in the ledger went out, whoever asked for it.
 """
 
 from __future__ import annotations
@@ -12,22 +12,17 @@ import asyncio
 import pathlib
 import sys
 
-_SEND_S = 0.03
 
-
-async def serve(ledger: pathlib.Path) -> None:
+async def serve(ledger: pathlib.Path, seconds: float) -> None:
     """Until it is killed."""
     with ledger.open("a", buffering=1) as book:
-        count = 0
 
         async def phone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal count
-            name = (await reader.readline()).decode().strip()
-            if name:
-                book.write(name + "\n")
-                count += 1
-                print(count, flush=True)  # noqa: T201 (the test reads it)
-                await asyncio.sleep(_SEND_S)
+            words = (await reader.readline()).decode().split()
+            if words:
+                book.write(words[0] + "\n")
+                print(words[1], flush=True)  # noqa: T201 (the test reads it)
+                await asyncio.sleep(seconds)
                 writer.write(b"accepted\n")
             writer.close()
 
@@ -37,4 +32,4 @@ async def serve(ledger: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(pathlib.Path(sys.argv[1])))
+    asyncio.run(serve(pathlib.Path(sys.argv[1]), float(sys.argv[2])))

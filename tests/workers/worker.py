@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -46,7 +47,7 @@ class Line:
     async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            writer.write(f"{reply.reply_id}\n".encode())
+            writer.write(f"{reply.reply_id} {os.getpid()}\n".encode())
             answer = await reader.readline()
             writer.close()
         except OSError as error:

@@ -116,10 +116,6 @@ class SmsGate(checklist.Overseen):
         """Hand in what the phone took since then; how many messages it listed."""
         return await self._sweep.run(door, since)
 
-    def release_reason(self) -> str | None:
-        """None: a person's own SIM sends as its plan allows, whatever its digits are."""
-        return None
-
     async def health(self) -> bridge.Health:
         """Whether the API answers and how long the phone has been silent."""
         silent_s = await self._silent_s()

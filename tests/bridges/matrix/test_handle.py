@@ -15,7 +15,7 @@ from bot.contract import address, conformance, messages, outcomes
 from bot.contract import bridge as contract
 from bridges.matrix import invites, wire
 from tests.bridges.matrix import people, world
-from tests.peers import synapse
+from tests.peers import matrix_proxy, synapse
 
 
 class Door(conformance.FakeIntake):
@@ -138,6 +138,23 @@ async def test_an_invitation_is_followed_after_the_delay_and_survives_a_restart(
         await him.say(room_id, "coucou")
         await him.until(lambda: ("text", "coucou") in door.texts())
         assert len(door.stored) == 2
+
+
+@pytest.mark.case("C16")
+async def test_before_the_delay_we_ask_and_never_tell(
+    server: synapse.Synapse, tmp_path: Path
+) -> None:
+    proxy = matrix_proxy.Proxy(server.url)
+    async with proxy.running(), written_to(server, tmp_path) as (bot, him, door):
+        await bot.kill()
+        bot.url = proxy.url
+        bot.start(door)
+        room_id = await him.create(encrypted=True, invite=[bot.user], direct=True)
+        await him.say(room_id, "coucou")
+        await door.until(him, 1)
+        await look(bot, him, 10)
+        told = {path.removeprefix("/_matrix/client/v3/") for _, path in proxy.seen}
+        assert told == {"sync", "keys/query"}
 
 
 async def test_invitations_are_followed_at_a_bounded_rate(

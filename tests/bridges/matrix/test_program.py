@@ -1,4 +1,4 @@
-"""The whole program as it is installed: set up by the command, run, spoken to, killed, run again."""
+"""The whole program as installed: set up by the command, run, spoken to, killed, run again."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from bot import outbox
-from bot.contract import address, clock
+from bot.contract import clock
 from bot.store import events
-from tests.bridges.signal import envelopes, world
+from tests.bridges.signal import envelopes
 from tests.bridges.signal.test_thousand import House
 from tests.fakes import world as fake
 
@@ -97,10 +97,3 @@ async def test_a_429_that_came_after_all_takes_the_window_even_once_it_expired()
     await a_day(house)
     assert house.line.got[HIM] == 1
     await house.store.close()
-
-
-def test_the_bench_has_nobody_real() -> None:
-    for value in (PHONE, envelopes.OURS):
-        assert value.startswith("+3363998")
-    assert address.Address(address.SMS, PHONE).is_e164
-    assert world.HIM != HIM

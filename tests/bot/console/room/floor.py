@@ -14,9 +14,9 @@ from bot import build
 from bot.console.room import desk
 from bot.contract import bridge, room
 from bot.policy import settings
-from bot.store import database, schema, vault
+from bot.store import database, vault
 from tests.bot.console.room import hosting
-from tests.fakes import world
+from tests.fakes import databases, world
 
 EUR = 1_000_000
 CORE = settings.Core(who=settings.Who(answer_fiction=True), room=settings.Room(language="en"))
@@ -120,9 +120,7 @@ def _made(of: Floor) -> tuple[build.Rooms, hosting.Hosted, desk.Desk]:
 
 async def opened(core: settings.Core = CORE, phones: world.World | None = None) -> Floor:
     """A new house, on a database in memory."""
-    store = database.Store(None)
-    await store.open()
-    await store.write(schema.create)
+    store = await databases.fresh()
     made = object.__new__(Floor)
     made.store, made.core, made.keys = store, core, vault.throwaway(7)
     made.clock, made.phones, made.room = world.Clock(), phones or world.World(), hosting.Room()

@@ -39,12 +39,13 @@ async def killed(floor: Floor, turns: int) -> None:
 
 
 @pytest.mark.case("C24", "C23")
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_a_hundred_kills_lose_nothing_and_double_nothing(cautious: Floor, seed: int) -> None:
-    floor, draw = cautious, random.Random(seed)
+async def test_a_hundred_kills_lose_nothing_and_double_nothing(cautious: Floor) -> None:
+    floor, draw = cautious, random.Random(1)
     written: list[room.Command] = []
     cents = 0
     reacted: dict[str, str] = {}
+    # A server's answer takes many turns of the loop.
+    pace = 1 if floor.store.inline else 400
     for kill in range(KILLS):
         for _ in range(draw.choice((0, 1, 1, 2))):
             cents += 1
@@ -62,7 +63,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(cautious: Floor, 
                 reacted[seen.event_id] = draw.choice(("✅", "❌"))
                 who = draw.choice((ANNA, CLEO))
                 hosting.reaction(floor.room, who, seen.event_id, reacted[seen.event_id], floor.now)
-        await killed(floor, draw.randrange(0, 25))
+        await killed(floor, draw.randrange(0, 25) * pace)
     await floor.step(10)
 
     booked = Counter(-row["amount_micros"] for row in await floor.rows(tables.postings))

@@ -190,11 +190,11 @@ async def test_texts_are_forgotten_when_nothing_is_held_or_after_three_days(
     assert all(row["text_enc"] for row in await cautious.rows(tables.inbound))
     text = (await cautious.ask(CLEO, "!read release")).plain
     await cautious.says(CLEO, f"!drop {text[text.index('#') :][:5]}")
-    await cautious.rooms.janitor.step("words")
+    await cautious.rooms.janitor.step("room")
     kept = [bool(row["text_enc"]) for row in await cautious.rows(tables.inbound)]
     assert sorted(kept) == [False, True]
     await cautious.passes(hours=73)
-    await cautious.rooms.janitor.step("words")
+    await cautious.rooms.janitor.step("room")
     assert not any(row["text_enc"] for row in await cautious.rows(tables.inbound))
 
 

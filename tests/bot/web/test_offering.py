@@ -1,0 +1,102 @@
+"""The way that needs no luck: a link and a QR code to the free handle, on the page and in texts."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from bot import build, config, registry
+from bot.cli import pricing
+from bot.contract import address, bridge
+from bot.policy import settings
+from bot.web import offering, own
+from tests.fakes import world
+
+NUMBER = "+33639980000"
+CONFIG = """
+[reply]
+handle = "signal"
+texts.fr = "Non. Gratuit : {{handle}}"
+[channels.sms]
+kind = "simulator"
+addresses = ["+33639989999"]
+[channels.signal]
+kind = "signal"
+number = "{number}"
+{more}
+secret = "0123456789abcdef"
+url = "http://127.0.0.1:8080"
+"""
+
+
+class Handle(world.World):
+    def link(self, own: address.Address) -> str | None:
+        return f"https://signal.me/#p/{own.value}"
+
+
+def _listed() -> list[Mapping[str, object]]:
+    free, paid = Handle("signal"), world.World("sms")
+    bridges: dict[str, bridge.Bridge] = {"signal": free, "sms": paid}
+    offered = {"signal": [NUMBER], "sms": [world.OURS]}
+    return [*offering.listed(bridges, offered, {"signal": "signal", "sms": "sms.twilio"})]
+
+
+def test_each_address_on_offer_has_its_link() -> None:
+    signal, sms = _listed()
+    assert signal["links"] == {NUMBER: f"https://signal.me/#p/{NUMBER}"}
+    assert sms["links"] == {world.OURS: f"sms:{world.OURS}"}
+
+
+def test_the_page_shows_links_and_qr_codes_without_script_or_other_hosts() -> None:
+    async def fine() -> Mapping[str, object]:
+        return {"ok": True}
+
+    made = own._Own(_listed(), fine, lambda: b"", "")
+    page = made._page
+    assert page.count("<svg") == 4  # two addresses, in two languages
+    assert f'href="https://signal.me/#p/{NUMBER}"' in page
+    assert f'href="sms:{world.OURS}"' in page
+    assert "<script" not in page
+    assert not re.search(r'(src|style)="', page)
+
+
+def test_a_qr_code_holds_another_picture_for_another_link() -> None:
+    one, other = offering.picture("sms:+33639980000"), offering.picture("sms:+33639980001")
+    assert one != other
+    assert one.startswith("<svg")
+    assert "http" not in one
+
+
+def test_a_short_code_has_none() -> None:
+    short = world.World("sms")
+    assert offering.link(short, "38080") is None
+
+
+def _core(told: config.Settings) -> settings.Core:
+    return build.core_of(told, pricing.make(told))
+
+
+def test_the_operators_own_words_may_lead_to_the_handle(tmp_path: pathlib.Path) -> None:
+    told = _load(tmp_path, CONFIG.format(number=NUMBER, more=""))
+    assert _core(told).reply.texts["fr"] == f"Non. Gratuit : https://signal.me/#p/{NUMBER}"
+    link = "https://signal.me/#eu/AbCd1234"
+    told = _load(
+        tmp_path, CONFIG.format(number=NUMBER, more=f'username = "camille.42"\nlink = "{link}"')
+    )
+    assert _core(told).reply.texts["fr"].endswith(link)
+
+
+def test_words_that_lead_nowhere_are_refused(tmp_path: pathlib.Path) -> None:
+    told = _load(tmp_path, CONFIG.format(number=NUMBER, more='username = "camille.42"'))
+    with pytest.raises(registry.RegistryError, match=r"reply\.handle"):
+        _core(told)
+
+
+def _load(folder: pathlib.Path, text: str) -> config.Settings:
+    path = folder / "config.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return config.load(path, overrides=(), environ={})
