@@ -191,7 +191,18 @@ def core_of(told: config.Settings, bridges: Mapping[str, bridge.Bridge]) -> sett
     reply = dataclasses.replace(
         told.core.reply, release_channels=waits, texts=_texts(told.core.reply, bridges)
     )
-    return dataclasses.replace(told.core, who=who, reply=reply)
+    quotas = {
+        name: _paced(quota, bridges.get(name)) for name, quota in told.core.budget.quotas.items()
+    }
+    budget = dataclasses.replace(told.core.budget, quotas=quotas)
+    return dataclasses.replace(told.core, who=who, reply=reply, budget=budget)
+
+
+def _paced(quota: settings.Quota, made: object) -> settings.Quota:
+    """The operator's own pace, else the one that the provider is known for."""
+    if quota.parts_per_second is not None or not isinstance(made, bridge.KeepsPace):
+        return quota
+    return dataclasses.replace(quota, parts_per_second=made.pace())
 
 
 def _texts(rules: settings.Reply, bridges: Mapping[str, bridge.Bridge]) -> Mapping[str, str]:

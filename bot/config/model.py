@@ -293,7 +293,7 @@ class Channel(Section):
         fields.setting(..., "which bridge: `simulator`, `sms.twilio`, …", "text")
     )
     parts_per_second: fields.Number | None = fields.setting(
-        None, "what the provider takes", "number", "parts/s"
+        None, "what the provider takes; left out: what the bridge knows of it", "number", "parts/s"
     )
     parts_per_hour: int | None = fields.whole(None, "the most in an hour", "parts", ge=0)
     parts_per_day: int | None = fields.whole(None, "the most in a day", "parts", ge=0)

@@ -285,6 +285,18 @@ class OffersLinks(Protocol):
 
 
 @runtime_checkable
+class KeepsPace(Protocol):
+    """Knows how fast its provider takes messages; the operator's `parts_per_second` goes first.
+
+    What is handed over faster waits in the provider's queue, where a kill or an outage leaves it
+    unknown; what waits in ours is certainly not sent.
+    """
+
+    def pace(self) -> float:
+        """Parts a second, all our addresses together. Pure."""
+
+
+@runtime_checkable
 class GivesSecondOpinions(Protocol):
     """Can find out, for a price, whether a number belongs to a real handset."""
 

@@ -71,6 +71,10 @@ class Twilio(_Questions):
         self._uncovered = asyncio.Event()
         self._health: tuple[dt.datetime, bridge.Health] | None = None
 
+    def pace(self) -> float:
+        """A number sends about one part a second; more only waits at Twilio."""
+        return float(len(self.addresses))
+
     def reaches(self, recipient: address.Address) -> bool:
         """A full international number with a price."""
         known = recipient.network == address.SMS and recipient.is_e164

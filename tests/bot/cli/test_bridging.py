@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import types
@@ -10,7 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bot.contract import address, bridge
+from bot import build, config
+from bot.contract import address, bridge, clock
+from bot.policy import settings
+from bot.store import database
 from tests.bot.cli.conftest import Place
 from tests.fakes import world
 
@@ -33,6 +35,7 @@ class Mirror(world.World):
     closed = 0
     reason: str | None = None
     broken = False
+    slow = 2.0
 
     def __init__(self, context: bridge.Context) -> None:
         super().__init__(context.channel)
@@ -52,6 +55,9 @@ class Mirror(world.World):
     async def set_up(self, *, apply: bool) -> Sequence[bridge.Finding]:
         Mirror.applied = (*Mirror.applied, apply)
         return Mirror.findings
+
+    def pace(self) -> float:
+        return Mirror.slow
 
     def release_reason(self) -> str | None:
         return Mirror.reason
@@ -151,22 +157,28 @@ def test_setup_of_what_cannot_be_set_up(place: Place) -> None:
     assert "sms.twilio" in place.run("twilio", "setup").stderr
 
 
-def test_a_running_channel_waits_if_its_number_asks_for_it(place: Place) -> None:
-    from bot import build, config  # noqa: PLC0415 (what the fixture put in place comes first)
+def _core(told: config.Settings) -> settings.Core:
+    bridges = build.bridges_of(
+        told.channels.values(),
+        store=database.Store(None),
+        moment=clock.SystemClock(),
+        currency="EUR",
+    )
+    return build.core_of(told, bridges)
 
+
+def test_a_running_channel_waits_if_its_number_asks_for_it(place: Place) -> None:
     Mirror.reason = "French 06 and 07 numbers are for people"
     told = config.load(place.folder / "config.toml", overrides=())
-
-    async def waits() -> frozenset[str]:
-        from bot.contract import clock  # noqa: PLC0415 (the same)
-        from bot.store import database  # noqa: PLC0415 (the same)
-
-        store = database.Store(None)
-        bridges = build.bridges_of(
-            told.channels.values(), store=store, moment=clock.SystemClock(), currency="EUR"
-        )
-        return build.core_of(told, bridges).reply.release_channels
-
-    assert asyncio.run(waits()) == {"mirror"}
+    assert _core(told).reply.release_channels == {"mirror"}
     Mirror.reason = None
-    assert asyncio.run(waits()) == frozenset()
+    assert _core(told).reply.release_channels == frozenset()
+
+
+def test_a_provider_known_to_be_slow_is_handed_no_more_than_it_takes(place: Place) -> None:
+    told = config.load(place.folder / "config.toml", overrides=())
+    assert _core(told).budget.quotas["mirror"].parts_per_second == Mirror.slow
+    own = config.load(
+        place.folder / "config.toml", overrides=("channels.mirror.parts_per_second=7",)
+    )
+    assert _core(own).budget.quotas["mirror"].parts_per_second == 7

@@ -19,7 +19,7 @@ from tests.bridges.matrix import people
 from tests.peers import synapse
 
 CHANNEL = "moderators"
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 class RoomDoor:
