@@ -9,7 +9,7 @@ import pathlib
 
 from rich import box, console, progress, table
 
-from bench import flooding, measure, serving, simulating, small
+from bench import flooding, measure, postgres, serving, simulating, small
 
 # Each gives its lines one by one; `--quick` is passed on. A new bench is a new entry here.
 BENCHES: tuple[tuple[str, measure.Bench], ...] = (
@@ -18,6 +18,7 @@ BENCHES: tuple[tuple[str, measure.Bench], ...] = (
     ("flood", flooding.bench),
     ("start", serving.starting),
     ("intake", serving.taking_in),
+    ("postgres", postgres.bench),
 )
 
 

@@ -256,6 +256,25 @@ class Role(enum.StrEnum):
         return ("flood", "gauges", *listening, *sending)
 
 
+def _watch(role: Role) -> supervisor.Supervisor:
+    """By the machine's own clock, even where the demo's runs faster: it judges what hangs."""
+    return supervisor.Supervisor(
+        clock=clock.SystemClock(), draw=random.random, declared=role.workers
+    )
+
+
+def _report(made: Rooms, watch: supervisor.Supervisor, role: Role) -> health.Report:
+    """Health as this role sees it: a process that sends nothing asks the others' beats."""
+    return health.Report(
+        supervised=watch.health,
+        beats=watch.beats,
+        chores=made.janitor if role.sends else None,
+        flood=made.flood,
+        moment=made.clock,
+        senders=None if role.sends else functools.partial(_senders, made.store, made.clock),
+    )
+
+
 async def house(
     told: config.Settings,
     *,
@@ -275,12 +294,11 @@ async def house(
         )
     store = choosing.store(told.store.url)
     # Before the database, so that a faulty channel leaves nothing behind.
-    currency = told.core.budget.currency
     bridges = bridges_of(
         told.channels.values(),
         store=store,
         moment=moment,
-        currency=currency,
+        currency=told.core.budget.currency,
         public_url=told.web.public_url,
     )
     core = core_of(told, bridges)
@@ -290,23 +308,11 @@ async def house(
         keys = await schema.prepare(store, told.store.key_file, core.budget.currency)
         offered = await store.write(functools.partial(_pool, bridges=bridges, moment=moment))
         undo.pop_all()
-    # The machine's own clock, even where the demo's runs faster: it judges what hangs.
-    watch = supervisor.Supervisor(
-        clock=clock.SystemClock(),
-        draw=random.random,
-        declared=role.workers,
-    )
+    watch = _watch(role)
     made = rooms(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
     )
-    report = health.Report(
-        supervised=watch.health,
-        beats=watch.beats,
-        chores=made.janitor if role.sends else None,
-        flood=made.flood,
-        moment=moment,
-        senders=None if role.sends else functools.partial(_senders, store, moment),
-    )
+    report = _report(made, watch, role)
     shown = gauges.Gauges(report.ages)
     extra = (
         api.routes(store=store, core=core, keys=keys, moment=moment, token=console_token)

@@ -34,7 +34,17 @@ MENDED_RETRY_S: Final = 3_600
 QUIET_KEY: Final = "quiet-until"
 
 
-class Signal:
+class _Shown:
+    """What people may be shown of us."""
+
+    _settings: settings.Settings
+
+    def link(self, own: address.Address) -> str | None:
+        """signal.me, for our one account."""
+        return self._settings.link if own == self._settings.own.address else None
+
+
+class Signal(_Shown):
     """One Signal channel."""
 
     def __init__(
@@ -57,10 +67,6 @@ class Signal:
         self._ear = receiving.Ear(chosen, context, self._doubts, self._vitals)
         self._trouble = asyncio.Event()
         self._trusted: set[str] = set()
-
-    def link(self, own: address.Address) -> str | None:
-        """signal.me, for our one account."""
-        return self._settings.link if own == self.addresses[0].address else None
 
     def reaches(self, recipient: address.Address) -> bool:
         """An ACI or a number on Signal; a number of SMS only if a look-up said so."""

@@ -3,7 +3,7 @@
     python -m tests.workers.outside LEDGER SECONDS
 
 Prints its port, then the sender's process number for each message. Every message takes SECONDS,
-so that a kill or a stop meets some in mid-send. What is in the ledger went out, whoever asked for it.
+so that a kill or a stop meets some in mid-send. What is in the ledger went out, whoever asked.
 """
 
 from __future__ import annotations

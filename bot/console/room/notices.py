@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from bot import ledger
 from bot.console import funds, modes
-from bot.console.room import announced, cards, codes, prompts, said
+from bot.console.room import announced, cards, codes, gathered, prompts, said
 from bot.console.room.announced import Voice
 from bot.contract import room
 from bot.policy import handwords, overrides, periods, settings
@@ -32,51 +32,8 @@ _STEPS: Final = (50, 80, 100)
 _SHORT_DAYS: Final = 3.0
 _LANE_PROMPTS: Final = 5
 _BATCH: Final = 500
-_e = tables.events
+_e, _s = tables.events, tables.storage
 _FAILURES: Final = ("channel_stopped", "challenge")
-# Kinds that are gathered: (name, at most once in so long, English, French); {n} is how many.
-_MERGED: Final[Mapping[str, tuple[int, str, str]]] = {
-    "unknown_sends": (
-        _HOUR_MS // 2,
-        "{n} sends may or may not have gone out; !sends asks about each.",
-        "{n} envois sont peut-être partis ; !envois demande pour chacun.",
-    ),
-    "new_topic": (
-        _HOUR_MS,
-        "Many write about something new; what is held so waits for !review.",
-        "Beaucoup écrivent sur un sujet nouveau ; ce qui est retenu attend !revue.",
-    ),
-    "late_price": (
-        6 * _HOUR_MS,
-        "{n} replies cost more than was set aside; the next period bears it.",
-        "{n} réponses ont coûté plus que prévu ; la période suivante le porte.",
-    ),
-    "odd_price": (
-        6 * _HOUR_MS,
-        "{n} prices could not be read; the operator looks into the ledger.",
-        "{n} prix illisibles ; l'exploitant regarde les comptes.",
-    ),
-    "unknown_currency": (
-        6 * _HOUR_MS,
-        "{n} prices came in a currency without a rate; the operator sets one under [fx].",
-        "{n} prix dans une monnaie sans taux ; l'exploitant en met un sous [fx].",
-    ),
-    "inbound_alarm": (
-        _HOUR_MS,
-        "Receiving alone costs more than its alarm today. Replies to people go on.",
-        "La réception seule dépasse son alerte aujourd'hui. Les réponses continuent.",
-    ),
-    "clock_jump": (
-        _HOUR_MS,
-        "The clock jumped; sending paused for a minute.",
-        "L'horloge a sauté ; les envois ont attendu une minute.",
-    ),
-    "more_lane": (
-        _HOUR_MS,
-        "{n} more messages should be read by somebody: !read priority",
-        "{n} autres messages devraient être lus : !lire priority",
-    ),
-}
 
 
 class Notices:
@@ -103,6 +60,9 @@ class Notices:
         rosters: Mapping[str, Sequence[str]],
     ) -> int:
         """Read on, look around if `health` is given; how much was said."""
+        # Locked where there are other processes: two that tell at once would say it twice.
+        first = sa.select(_s.c.value).where(_s.c.channel == SPACE, _s.c.key == "position")
+        tx.execute(first.with_for_update())
         core = overrides.core(self._core, events.controls(tx))
         voice = Voice(core=core, keys=self._keys, now_ms=now_ms)
         teller = _Teller(tx, voice, self._rooms, rosters)
@@ -185,7 +145,7 @@ class _Teller:
             return tuple(listed)
         zone = self._voice.core.budget.timezone
         hour = dt.datetime.fromtimestamp(self._voice.now_ms / 1000, zone).hour
-        return tuple(one for one in listed if one in hours and on_duty(hours[one], hour))
+        return tuple(one for one in listed if one in hours and gathered.on_duty(hours[one], hour))
 
     # ------------------------------------------------------------ events
 
@@ -216,7 +176,7 @@ class _Teller:
             self._lane(data)
         elif kind == "proof":
             self._proof(data)
-        elif kind in _MERGED:
+        elif kind in gathered.KINDS:
             self._merge(kind, int(data.get("n", 1)))
 
     def _merge_once(self, name: str, card: cards.Card) -> None:
@@ -233,7 +193,7 @@ class _Teller:
 
     def flush(self) -> None:
         """Say what was gathered, each kind as seldom as it should be."""
-        for kind, (every_ms, en, fr) in _MERGED.items():
+        for kind, (every_ms, en, fr) in gathered.KINDS.items():
             kept = self._get(f"merge:{kind}")
             told: dict[str, int] = json.loads(kept or "{}")
             due = self._voice.now_ms - told.get("last_ms", -every_ms) >= every_ms
@@ -385,11 +345,3 @@ class _Teller:
         elif last != day and hour >= self._voice.core.room.digest_hour:
             self._put("digest", day)
             self._say(announced.digest(self._tx, self._voice))
-
-
-def on_duty(hours: tuple[int, int], hour: int) -> bool:
-    """Whether an hour of the day lies in `hours`, which may go over midnight; equal: always."""
-    begin, end = hours
-    if begin == end:
-        return True
-    return begin <= hour < end if begin < end else hour >= begin or hour < end

@@ -95,7 +95,8 @@ class Hosted:
         await asyncio.sleep(0)
         if self.room.away:
             raise room.RoomAwayError("away")
-        return dict(self.room.members) if room_id == ROOM else {}
+        del room_id
+        return dict(self.room.members)
 
     def reaches(self, recipient: address.Address) -> bool:
         return False

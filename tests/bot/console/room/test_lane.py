@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import sqlalchemy as sa
 
+from bot.console import holding, results
+from bot.contract import clock
 from bot.policy import handwords, settings
 from bot.policy.distress import Lane
 from bot.store import tables
@@ -117,6 +120,14 @@ async def test_somebody_who_was_answered_before_can_be_answered_by_hand(floor: F
     await floor.says(CLEO, "!approve priority")
     await floor.sends()
     assert len(floor.phones.sent) == 1
+    (waiting,) = [r["id"] for r in await floor.rows(tables.replies) if r["state"] == "held"]
+
+    def release(tx: sa.Connection) -> results.Done:
+        keys, rules = floor.keys, floor.core.reply
+        now_ms = clock.to_ms(floor.now)
+        return holding.approve(tx, [waiting], keys=keys, rules=rules, now_ms=now_ms, who="cli")
+
+    assert not (await floor.store.write(release)).ok
     code = prompt.plain[prompt.plain.index("#") :][:5]
     asking = await floor.ask(CLEO, f"!reply {code} Courage, appelez le 3114.")
     assert "0.08 EUR" in asking.plain
