@@ -282,7 +282,7 @@ def _correct(
 
 def _excess(tx: sa.Connection, capped: Mapping[str, int | None], diff: int) -> dict[str, int]:
     """How much of `diff` would pass each cap."""
-    used: dict[str, int] = dict(_USED.rows(tx, sorted(capped)))
+    used: dict[str, int] = dict(_USED_HELD.rows(tx, sorted(capped)))
     return {
         scope: 0 if cap is None else min(max(used.get(scope, 0) + diff - cap, 0), max(diff, 0))
         for scope, cap in capped.items()
@@ -311,10 +311,11 @@ def take_inbound(
     if not rows:
         return
     scope = f"inbound:{day}"
-    before = used(tx, scope)
-    if before < budget.inbound_alarm_day_micros <= before + total:
-        events.append(tx, now_ms, "inbound_alarm", {"day": day, "micros": before + total})
     _add(tx, {scope: total})
+    # Read after it was added to, so that of several at once one meets the alarm.
+    after = used(tx, scope)
+    if after - total < budget.inbound_alarm_day_micros <= after:
+        events.append(tx, now_ms, "inbound_alarm", {"day": day, "micros": after})
     _post_rows(tx, rows)
 
 

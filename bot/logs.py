@@ -74,6 +74,7 @@ _LOUD: Final = (
     "sqlalchemy.engine",
     "aiosqlite",
     "asyncio",
+    "alembic.runtime.plugins",
     "nio",
     "peewee",
     "urllib3",

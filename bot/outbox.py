@@ -235,11 +235,17 @@ def take_windows(tx: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> Non
 _LOAD = sa.select(_r).where(_r.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
-def load(tx: sa.Connection, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    """Whole rows by id."""
+_LOAD_HELD = _LOAD.order_by(_r.c.id).with_for_update()
+
+
+def load(
+    tx: sa.Connection, ids: Sequence[int], *, held: bool = False
+) -> dict[int, Mapping[str, Any]]:
+    """Whole rows by id; `held`: on PostgreSQL nobody else changes them until the end."""
     if not ids:
         return {}
-    return {row["id"]: dict(row) for row in tx.execute(_LOAD, {"ids": list(ids)}).mappings()}
+    query = _LOAD_HELD if held else _LOAD
+    return {row["id"]: dict(row) for row in tx.execute(query, {"ids": list(ids)}).mappings()}
 
 
 def in_state(tx: sa.Connection, state: State, limit: int) -> list[Mapping[str, Any]]:

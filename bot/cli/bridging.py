@@ -33,7 +33,9 @@ async def _asked(made: Mapping[str, bridge.Bridge]) -> list[Found]:
         told = await asyncio.gather(*(_within(one.check()) for one in able.values()))
     finally:
         await _close(made)
-    return [(name, one) for name, found in zip(able, told, strict=True) for one in found]
+    # Several ways of writing one address may show the same thing: it is told once.
+    found = [(name, one) for name, listed in zip(able, told, strict=True) for one in listed]
+    return list(dict.fromkeys(found))
 
 
 async def _within(question: Awaitable[Sequence[bridge.Finding]]) -> Sequence[bridge.Finding]:

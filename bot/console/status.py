@@ -12,12 +12,14 @@ from bot import outbox
 from bot.console import forecast, funds, holding, modes
 from bot.contract import money
 from bot.dispatcher import claim
-from bot.policy import settings
+from bot.policy import decision, settings
 from bot.policy.lifecycle import State
 from bot.store import events, tables
 
 QUEUE: Final = (State.SCHEDULED, State.HELD, State.SENDING, State.UNKNOWN)
 _BY_NETWORK: Final = ("stopped", claim.CHALLENGE)
+# Other counters have a colon too: receipts, quotas, savings.
+_VERDICTS: Final = frozenset({*decision.Verdict, "held"})
 _p = tables.persons
 
 
@@ -76,7 +78,9 @@ def status(tx: sa.Connection, core: settings.Core, now_ms: int) -> Status:
         people=people(tx),
         replies=counted.get("sent", 0),
         duplicates=counted.get("duplicates", 0),
-        decisions={k: n for k, n in sorted(counted.items()) if ":" in k and n},
+        decisions={
+            k: n for k, n in sorted(counted.items()) if n and k.partition(":")[0] in _VERDICTS
+        },
     )
 
 

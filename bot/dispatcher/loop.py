@@ -69,6 +69,7 @@ class Dispatcher:
         self._jumps = jumps.Jumps(moment)
         self._beat: Callable[[], None] = lambda: None
         self._rounds: set[asyncio.Task[None]] = set()
+        self._asked: asyncio.Task[Mapping[str, str]] | None = None
 
     async def step(self) -> int:
         """One whole round: everything due now, up to a batch; how many replies it moved."""
@@ -119,7 +120,7 @@ class Dispatcher:
     async def _one(self, claim: claiming.Claim) -> outcomes.Outcome | None:
         """The outcome, None if a pause came first and nothing was sent."""
         try:
-            controls = await self._store.read(events.controls)
+            controls = await self._controls()
         except database.StoreAwayError:
             return None
         now_ms = clock.to_ms(self._clock.now())
@@ -133,6 +134,20 @@ class Dispatcher:
             # A bridge that raises has broken its contract: it may have gone out.
             _log.warning("send_raised", channel=claim.channel, error=type(error).__name__)
             return outcomes.Unknown(reason=type(error).__name__)
+
+    async def _controls(self) -> Mapping[str, str]:
+        """What moderators set, read after it was asked for; who asks at once shares a reading."""
+        if self._store.inline:
+            return await self._store.read(events.controls)
+        if self._asked is None:
+            self._asked = asyncio.create_task(self._read_controls())
+        return await asyncio.shield(self._asked)
+
+    async def _read_controls(self) -> Mapping[str, str]:
+        # All sends of a claim begin in one turn of the loop: after it they have all asked.
+        await asyncio.sleep(0)
+        self._asked = None
+        return await self._store.read(events.controls)
 
     async def _record(self, results: list[recording.Result]) -> None:
         """Until it is written: what a provider accepted must not be forgotten."""

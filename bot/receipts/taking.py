@@ -32,8 +32,12 @@ _REASON_CHARACTERS: Final = 64
 
 _e, _p, _r = tables.receipts, tables.persons, tables.replies
 
-_BY_PROVIDER = sa.select(_r).where(
-    _r.c.provider_id.in_(sa.bindparam("provider_ids", expanding=True))
+_BY_PROVIDER = (
+    sa.select(_r)
+    .where(_r.c.provider_id.in_(sa.bindparam("provider_ids", expanding=True)))
+    .order_by(_r.c.id)
+    # The same news may come to two processes at once.
+    .with_for_update()
 )
 _EARLY_ID = (
     sa.select(_e.c.id)
@@ -205,7 +209,7 @@ class _Replies:
         provider_ids = {
             one.receipt.provider_id for one in news if one.receipt.provider_id is not None
         }
-        self.by_id = {i: dict(row) for i, row in outbox.load(tx, sorted(ids)).items()}
+        self.by_id = {i: dict(row) for i, row in outbox.load(tx, sorted(ids), held=True).items()}
         self._by_provider: dict[tuple[str, str], int] = {}
         if provider_ids:
             found = tx.execute(_BY_PROVIDER, {"provider_ids": sorted(provider_ids)})

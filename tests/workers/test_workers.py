@@ -23,7 +23,7 @@ from tests.workers.worker import PRICE
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEOPLE, FITS = 400, 240
 LEASE_MS = 3_000
-SEND_S = 0.2
+SEND_S = 1.0
 LIMIT_S = 90
 
 

@@ -26,6 +26,8 @@ from bot.receipts import taking
 from bot.store import events
 
 _ROLES: Final = {
+    # Its own command's role is asked for when it is carried out.
+    Kind.AGAIN: Role.READER,
     Kind.CAP: Role.TREASURER,
     Kind.REVEAL: Role.ADMIN,
     Kind.ERASE: Role.ADMIN,
@@ -78,7 +80,9 @@ def refusal(here: Here, prompt: Prompt, chosen: str) -> Answer | None:
         )
         return line(said, ok=False)
     role, second = _ROLES.get(prompt.kind, Role.MODERATOR), _second(prompt)
-    if chosen == "no" or second:
+    if chosen == "no" and here.who == asker:
+        role = Role.READER
+    elif chosen == "no" or second:
         # A second pair of eyes needs no more than a moderator's; so does stopping.
         role = Role.MODERATOR
     if not here.present.may(here.who, role):

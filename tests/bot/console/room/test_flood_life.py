@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.contract import money, outcomes
+from bot.contract import clock, money, outcomes
 from bot.policy import settings
 from bot.store import events, tables
 from tests.bot.console.room import floor as building
@@ -187,6 +188,14 @@ async def test_what_a_provider_stopped_is_told_first_and_resumed_from_here(floor
     await floor.step()
     (told,) = [one for one in floor.room.shown if "refuses our account" in one.plain]
     assert told.mentions
+    # Again within the hour is no news.
+    at_ms = clock.to_ms(floor.now)
+    again = functools.partial(
+        events.append, at_ms=at_ms, kind="channel_stopped", data={"channel": "sms"}
+    )
+    await floor.store.write(again)
+    await floor.step()
+    assert len([one for one in floor.room.shown if "refuses our account" in one.plain]) == 1
     await floor.says(CLEO, "!resume sms")
     floor.phones.outcome = lambda _: None
     await floor.writes(2)

@@ -109,8 +109,8 @@ async def test_somebody_who_was_answered_before_can_be_answered_by_hand(floor: F
     await floor.writes(1, "salut")
     await floor.passes(minutes=110)
     await floor.sends()
-    for _ in range(3):
-        await floor.writes(1, CANARY)
+    for n in range(3):
+        await floor.writes(1, f"{CANARY} {n}")
     assert await states(floor) == [(True, "sent"), (False, "held")]
     await floor.step()
     prompt = asked(floor)

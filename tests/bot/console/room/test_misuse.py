@@ -214,6 +214,20 @@ async def test_an_old_command_is_asked_again(floor: Floor) -> None:
     assert not await paused(floor)
 
 
+@pytest.mark.case("C22", "C23")
+async def test_a_reader_agrees_to_old_looks_and_to_nothing_more(floor: Floor) -> None:
+    for who, text in ((DORA, "!status"), (CLEO, "!pause")):
+        hosting.command(floor.room, who, text, floor.now)
+    await floor.passes(minutes=11)
+    await floor.step()
+    look, halt = [one for one in floor.room.shown if "ten minutes ago" in one.plain]
+    (shown,) = await floor.reacts(DORA, look, "✅")
+    assert "Status" in shown.plain
+    (told,) = await floor.reacts(DORA, halt, "✅")
+    assert "role moderator" in told.plain
+    assert not await paused(floor)
+
+
 @pytest.mark.case("C23")
 async def test_a_clock_ahead_makes_nothing_fresh(floor: Floor) -> None:
     # The network's clock says that it is from tomorrow; it lay here for a quarter of an hour.
