@@ -182,6 +182,9 @@ def _decide(tx: sa.Connection, here: Here, prompt: prompts.Prompt, chosen: str) 
         refused = deciding.refusal(here, prompt, chosen)
         if refused is not None:
             return refused
+        asked = parser.parse(prompt.data["text"])
+        if isinstance(asked, parser.Asked) and not here.present.may(here.who, asked.command.role):
+            return _takes(here, asked.command.role)
         if not prompts.decide(tx, prompt, chosen, here.who):
             return line(here.t("That was decided already.", "C'est déjà décidé."), ok=False)
         return _command(tx, here, prompt.data["text"], 0)
@@ -196,7 +199,7 @@ def _command(tx: sa.Connection, here: Here, text: str, age_ms: int) -> Answer:
         here = dataclasses.replace(here, language=asked.spoken)
     role = asked.command.role
     if not here.present.may(here.who, role):
-        return line(here.t(f"That takes the role {role}.", f"Il faut le rôle {role}."), ok=False)
+        return _takes(here, role)
     if age_ms > FRESH_MS:
         return _again(here, text, asked)
     if asked.command.name in {"yes", "no"}:
@@ -207,6 +210,10 @@ def _command(tx: sa.Connection, here: Here, text: str, age_ms: int) -> Answer:
             )
         return _decide(tx, here, prompt, asked.command.name)
     return _TABLE[asked.command.name](tx, here, asked)
+
+
+def _takes(here: Here, role: room.Role) -> Answer:
+    return line(here.t(f"That takes the role {role}.", f"Il faut le rôle {role}."), ok=False)
 
 
 def _again(here: Here, text: str, asked: parser.Asked) -> Answer:

@@ -226,6 +226,9 @@ async def test_a_reader_agrees_to_old_looks_and_to_nothing_more(floor: Floor) ->
     (told,) = await floor.reacts(DORA, halt, "✅")
     assert "role moderator" in told.plain
     assert not await paused(floor)
+    # Nor did that use the question up.
+    await floor.reacts(BEA, halt, "✅")
+    assert await paused(floor)
 
 
 @pytest.mark.case("C23")
