@@ -61,7 +61,7 @@ class Holds:
             try:
                 async with asyncio.timeout(_LIMIT_S):
                     return await self._ask(name)
-            except _errors() as error:
+            except driver_errors() as error:
                 if self._held:
                     _log.warning("holds_lost", n=len(self._held), error=type(error).__name__)
                 self._let_go()
@@ -97,7 +97,8 @@ def number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"antirelou {name}".encode()).digest()[:8], "big") >> 1
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What asyncpg and the line may raise; the third when the server ends a session as we speak."""
     import asyncpg  # noqa: PLC0415 (an extra: SQLite alone goes without it)
 
-    return asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
+    return asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError

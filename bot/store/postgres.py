@@ -153,15 +153,15 @@ class Store(database.Store):
             connection, driver = await self._begun(begin)
         except _errors() as error:
             raise _told(error) from None
+        done = False
         try:
             result = await connection.run_sync(work)
             await driver.execute("COMMIT")
-        except BaseException as error:
-            await _undo(connection, driver)
-            if isinstance(error, _errors()):
-                raise _told(error) from None
-            raise
-        await connection.close()
+            done = True
+        except _errors() as error:
+            raise _told(error) from None
+        finally:
+            await (connection.close() if done else _undo(connection, driver))
         return result
 
     async def _begun(self, begin: str) -> tuple[sa_asyncio.AsyncConnection, holds.Driver]:
@@ -172,14 +172,17 @@ class Store(database.Store):
             connection = await self._writers.connect()
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
+            begun = False
             try:
                 await driver.execute(begin)
-            except BaseException as error:
-                closed = driver.is_closed()
-                await _undo(connection, driver)
-                if not closed or not isinstance(error, _errors()) or stale == _STALE - 1:
+                begun = True
+            except _errors():
+                if not driver.is_closed() or stale == _STALE - 1:
                     raise
                 continue
+            finally:
+                if not begun:
+                    await _undo(connection, driver)
             return connection, driver
         raise AssertionError("unreachable")
 
@@ -195,17 +198,15 @@ class Store(database.Store):
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
             try:
-                result = await connection.run_sync(work)
-            except BaseException as error:
-                closed = driver.is_closed()
-                await (connection.invalidate() if closed else connection.close())
-                if closed and stale < _STALE - 1 and isinstance(error, _errors()):
+                return await connection.run_sync(work)
+            except _errors() as error:
+                if driver.is_closed() and stale < _STALE - 1:
                     continue
-                if isinstance(error, _errors()):
-                    raise _away(_told(error)) from None
-                raise
-            await connection.close()
-            return result
+                raise _away(_told(error)) from None
+            finally:
+                if driver.is_closed():
+                    await connection.invalidate()
+                await connection.close()
         raise AssertionError("unreachable")
 
     async def hold(self, name: str) -> bool:
@@ -251,9 +252,7 @@ async def _undo(connection: sa_asyncio.AsyncConnection, driver: holds.Driver) ->
 
 def _errors() -> tuple[type[Exception], ...]:
     """What the driver, SQLAlchemy and the line may raise."""
-    import asyncpg  # noqa: PLC0415 (see open)
-
-    return (asyncpg.PostgresError, asyncpg.InterfaceError, exc.SQLAlchemyError, OSError)
+    return (*holds.driver_errors(), exc.SQLAlchemyError)
 
 
 def _told(error: Exception) -> Exception:

@@ -19,7 +19,7 @@ from bot.policy.flood.snapshot import Mode
 from bot.store import database, schema, tables, vault
 from tests.fakes import world as fake
 
-FLOOD = 3_000
+FLOOD = 9_000
 FIRST = 60
 LIMIT_S = 2.0
 

@@ -147,6 +147,13 @@ async def test_what_the_leader_knows_survives_a_restart(tmp_path: pathlib.Path) 
     await crowd.hours(1.5, people=12, others=240, text="ruine {n}")
     before = rooms.flood.snapshot
     assert before.mode is Mode.TIGHT
+    # Another process that does not lead sees the same.
+    beside = (await fake.rooms(world, core=core(None), store=store, moment=moment)).flood
+    await beside.follow()
+    seen = beside.snapshot
+    assert seen.flagged.keys() == before.flagged.keys()
+    assert (seen.mode, seen.strong, seen.plain) == (before.mode, before.strong, before.plain)
+    assert (seen.surges, seen.usual) == (before.surges, before.usual)
     await store.close()
     again = database.Store(path)
     await again.open()
