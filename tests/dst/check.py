@@ -104,10 +104,12 @@ def _caps(run: Run) -> Iterator[str]:
     spent: collections.Counter[str] = collections.Counter()
     parts: collections.Counter[str] = collections.Counter()
     for call in run.outside.calls:
-        if call.maybe_out:
-            day = periods.day(int(call.begun.timestamp() * 1000), _ZONE)
-            spent[day] += call.quote
-            parts[day] += call.channel == "sim"
+        day = periods.day(int(call.begun.timestamp() * 1000), _ZONE)
+        # The account's own money: what it billed, whether it told us or not; and what may have
+        # been billed for all that we can know.
+        unsure = call.quote if call.maybe_out else 0
+        spent[day] += (call.price or 0) if call.provider_id else unsure
+        parts[day] += call.channel == "sim" and call.maybe_out
     for day, micros in spent.items():
         if micros > run.caps["all"]:
             yield f"{micros - run.caps['all']} millionths over the cap of {day}"
@@ -159,6 +161,9 @@ def _books(run: Run) -> Iterator[str]:
         .group_by(postings.c.day)
     )
     booked = {day: int(n) for day, n in run.disk._read(lambda tx: tx.execute(sums).all())}
+    billed = sum((call.price or 0) for call in run.outside.calls if call.provider_id)
+    if sum(booked.values()) < billed:
+        yield f"billed {billed}, booked {sum(booked.values())}"
     held = sa.select(caps.c.scope, caps.c.used).where(caps.c.scope.startswith("day:"))
     for scope, used in run.disk._read(lambda tx: tx.execute(held).all()):
         if booked.get(scope.removeprefix("day:"), 0) != used:

@@ -23,8 +23,8 @@ from tests.workers.worker import PRICE
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEOPLE, FITS = 400, 240
-LEASE_MS = 3_000
-SEND_S = 1.0
+LEASE_MS = 2_000
+SEND_S = 0.6
 LIMIT_S = 90
 
 
@@ -187,7 +187,7 @@ async def test_workers_killed_in_mid_send_send_nothing_twice(house: House) -> No
 async def test_a_worker_that_is_stopped_in_mid_send_does_no_harm_when_it_wakes(
     house: House,
 ) -> None:
-    stopped, *_ = await house.start(3)
+    *_, stopped = await house.start(3)
     await house.until_sent(10, by=stopped.pid)
     stopped.send_signal(signal.SIGSTOP)
     # Its leases end; what it had in hand is settled without it.

@@ -14,7 +14,7 @@ from alembic.runtime import migration
 from sqlalchemy import exc
 
 from bot import ledger, outbox
-from bot.contract import clock
+from bot.contract import clock, intake
 from bot.policy.lifecycle import State
 from bot.store import database, events, holds, postgres, schema, setwise, tables
 from tests.bot.store import rows
@@ -204,7 +204,15 @@ async def test_a_restarted_server_is_found_again() -> None:
         await store.open()
         await store.write(schema.upgrade)
         await asyncio.gather(*(store.write(note, together=True) for _ in range(4)))
+        world = fake.World()
+        rooms = await fake.rooms(world, store=store)
+        await rooms.intake.accept([fake.message(1)])
         await asyncio.to_thread(cluster.stop)
+        # The provider is not told that it was stored, and nothing is sent.
+        with pytest.raises(intake.NotStoredError):
+            await rooms.intake.accept([fake.message(2)])
+        with pytest.raises(database.StoreAwayError):
+            await rooms.dispatcher.step()
         with pytest.raises(database.StoreAwayError):
             await store.write(note)
         with pytest.raises(database.StoreAwayError):
@@ -214,6 +222,10 @@ async def test_a_restarted_server_is_found_again() -> None:
         await asyncio.gather(*(store.write(note, together=True) for _ in range(4)))
         assert await rows.kinds(store) == ["note"] * 8
         assert await store.hold("flood")
+        for _ in range(2):
+            await rooms.intake.accept([fake.message(2)])
+        found = await store.read(outbox.counts)
+        assert (found["scheduled"], world.sent) == (2, [])
         await store.close()
 
 
