@@ -37,14 +37,14 @@ def of(text: str) -> tuple[str, ...]:
     """The distinct words of a text in order, at most MOST, the whole text's own word last."""
     plain = _plain(text[:_READ])
     found: dict[str, None] = {}
-    for match in _WORD.finditer(plain):
-        word = _shape(match.group())
-        if word:
-            found[word] = None
-        if len(found) == MOST - 1:
-            break
+    for word in _WORD.findall(plain):
+        shape = _shape(word) if word[0].isdigit() else word[:_LONGEST]
+        if shape:
+            found[shape] = None
+            if len(found) == MOST - 1:
+                break
     # Punctuation says something only where there is nothing else ("?", an emoji by itself).
-    words = tuple(w for w in found if w.isalnum() or len(w) > 1) or tuple(found)
+    words = tuple([w for w in found if w.isalnum() or len(w) > 1]) or tuple(found)
     return (*words, _SIGN + " ".join(words)) if len(words) > 1 else words
 
 
@@ -58,7 +58,7 @@ def block(sender: str) -> str | None:
 def _plain(text: str) -> str:
     folded = text.casefold()
     if not folded.isascii():
-        folded = "".join(_bare(c) for c in unicodedata.normalize("NFKC", folded))
+        folded = "".join(map(_bare, unicodedata.normalize("NFKC", folded)))
     return _STRETCHED.sub(r"\1", folded)
 
 
@@ -70,12 +70,10 @@ def _bare(character: str) -> str:
     return unicodedata.normalize("NFD", character)[0]
 
 
-def _shape(word: str) -> str:
-    """A number's shape without its digits, nothing for a bare number; else the word."""
-    if word[0].isdigit():
-        shape = _NUMBER.sub("#", word)
-        return shape[:_LONGEST] if shape != "#" else ""
-    return word[:_LONGEST]
+def _shape(number: str) -> str:
+    """A number's shape without its digits; nothing for a bare number."""
+    shape = _NUMBER.sub("#", number)
+    return shape[:_LONGEST] if shape != "#" else ""
 
 
 def number(word: str, digest: bytes) -> int:
