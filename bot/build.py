@@ -213,7 +213,8 @@ def _texts(rules: settings.Reply, bridges: Mapping[str, bridge.Bridge]) -> Mappi
     if not any(texts.HANDLE in wording for wording in rules.texts.values()):
         return rules.texts
     way = bridges.get(rules.handle)
-    found = None if way is None else offering.link(way, way.addresses[0].address.value)
+    offered = [a for a in way.addresses if a.state is bridge.State.OFFERED] if way else []
+    found = offering.link(way, offered[0].address.value) if way and offered else None
     if found is None:
         wrong = f"a text names {texts.HANDLE}; set this to a channel that has a link (Signal, say)"
         raise registry.RegistryError([("reply.handle", wrong)])

@@ -96,6 +96,8 @@ _GOES_ON = tuple(
 _GIVE_BACK = prepared.Prepared(
     sa.update(_p)
     .where(_p.c.id == sa.bindparam("person"), _p.c.blocked_until_ms == sa.bindparam("window"))
+    # The window of a later attempt is that of the one that went out before it.
+    .where(~sa.exists().where(_r.c.id == sa.bindparam("of"), _r.c.retry_of.is_not(None)))
     .values(blocked_until_ms=0)
 )
 _TAKE_WINDOW = prepared.Prepared(
@@ -177,7 +179,7 @@ def move(
     if changed != len(rows):
         raise database.ConflictError(f"{len(rows) - changed} replies are no longer {before}")
     if gives_back and after in lifecycle.GIVES_BACK:
-        back = [{"person": r["person_id"], "window": r["window_ms"]} for r in rows]
+        back = [{"person": r["person_id"], "window": r["window_ms"], "of": r["id"]} for r in rows]
         _GIVE_BACK.many(tx, back)
 
 

@@ -78,7 +78,7 @@ def set_up(told: options.Told, found: config.Settings, channel: str, *, apply: b
     if channel not in found.channels:
         known = ", ".join(found.channels)
         options.fail([f"there is no channel {channel}; there are: {known}"], options.FAULTY)
-    made = pricing.bridges(found)
+    made = pricing.bridges(found, writes=apply)
     way = made[channel]
     if not isinstance(way, bridge.SetsUp):
         asyncio.run(_close(made))

@@ -38,13 +38,13 @@ class ChannelPrices:
     countries: tuple[CountryPrice, ...]
 
 
-def make(settings: config.Settings) -> dict[str, bridge.Bridge]:
+def make(settings: config.Settings, *, writes: bool = False) -> dict[str, bridge.Bridge]:
     """The configured bridges, not listening. Raises registry.RegistryError with all faults."""
     contexts = {
         name: bridge.Context(
             channel=name,
             clock=clock.SystemClock(),
-            storage=kept.storage(settings, name),
+            storage=kept.storage(settings, name, writes=writes),
             currency=settings.core.budget.currency,
             public_url=settings.web.public_url,
         )
@@ -54,10 +54,10 @@ def make(settings: config.Settings) -> dict[str, bridge.Bridge]:
     return {one.channel: one for one in made}
 
 
-def bridges(settings: config.Settings) -> dict[str, bridge.Bridge]:
+def bridges(settings: config.Settings, *, writes: bool = False) -> dict[str, bridge.Bridge]:
     """The same; ends with every fault and exit code 2."""
     try:
-        return make(settings)
+        return make(settings, writes=writes)
     except registry.RegistryError as error:
         options.fail([f"{key}: {text}" for key, text in error.faults], options.FAULTY)
 

@@ -128,7 +128,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
         elif not usable or (same and reply.written_to[0] not in usable):
             moves.later(reply, now_ms + _LATER_MS)
         else:
-            _route(reply, routes, moves, ready)
+            _route(reply, routes, moves, ready, now_ms)
     sends = _by_their_ways(tx, ready, plan, seen, now_ms, moves)
     moves.write(tx)
     return Claimed(moved=len(due), sends=sends)
@@ -149,8 +149,9 @@ def _by_their_ways(  # noqa: PLR0917 (the claim's own state, passed on)
     ready = sorted(ready, key=lambda one: -one.saving)
     ways = {one.reply.id: one.ways for one in ready}
     while ready:
-        go = _paced(ready, plan, moves, now_ms)
-        go = _free(go, seen, moves)
+        go = _free(ready, seen, moves)
+        # A way that has to wait may have given place to one that costs something.
+        go = _free(_paced(go, plan, moves, now_ms), seen, moves)
         go = _in_turn(tx, go, plan, moves, seen=seen, now_ms=now_ms)
         sent, ready = _reserve(tx, go, plan, now_ms, moves)
         claims += sent
@@ -201,10 +202,11 @@ def _free(ready: list[Ready], seen: snapshot.Snapshot, moves: Moves) -> list[Rea
         return ready
     go: list[Ready] = []
     for one in ready:
-        if one.offer.micros and one.reply.automatic and not one.reply.approved:
-            moves.hold(one.reply, Reason.MODE, quoted_micros=one.offer.micros)
-        else:
+        quoted = one.offer.micros
+        if not one.reply.automatic or one.reply.approved or one.for_nothing():
             go.append(one)
+        else:
+            moves.hold(one.reply, Reason.MODE, quoted_micros=quoted)
     return go
 
 
@@ -248,15 +250,22 @@ def _in_turn(
             price_micros=one.offer.micros,
             keep=pacing.DOUBTFUL if doubt[one.reply.id] else pacing.CREDIBLE,
         )
-        if one.offer.micros and one.offer.micros > allowed and not one.reply.approved:
-            moves.hold(one.reply, Reason.PACE, quoted_micros=one.offer.micros)
+        quoted = one.offer.micros
+        if not quoted or quoted <= allowed or one.reply.approved:
+            used += quoted
+            go.append(one)
+        elif not one.for_nothing():
+            moves.hold(one.reply, Reason.PACE, quoted_micros=quoted)
+        elif wait_ms := plan.pace.wait_ms(one.offer.channel, one.offer.parts):
+            moves.later(one.reply, now_ms + wait_ms)
         else:
-            used += one.offer.micros
             go.append(one)
     return go
 
 
-def _route(reply: outbox.DueReply, routes: Routes, moves: Moves, ready: list[Ready]) -> None:
+def _route(
+    reply: outbox.DueReply, routes: Routes, moves: Moves, ready: list[Ready], now_ms: int
+) -> None:
     try:
         value = routes.keys.open(reply.address_enc, outbox.place(reply.id))
         recipient = address.Address(reply.network, value)
@@ -264,6 +273,9 @@ def _route(reply: outbox.DueReply, routes: Routes, moves: Moves, ready: list[Rea
     except vault.SealedError:
         # One row that does not open must not stop all others; a moderator sees it.
         moves.hold(reply, Reason.SEALED)
+        return
+    if not ways and routes.waits(reply):
+        moves.later(reply, now_ms + _LATER_MS)
         return
     if not ways:
         reason = Reason.TOO_DEAR if dear else Reason.NO_ROUTE

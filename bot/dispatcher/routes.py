@@ -79,6 +79,12 @@ class Ready:
             crossed=way.crossed,
         )
 
+    def for_nothing(self) -> bool:
+        """Turn to a way that costs nothing, were it kept for others; False if there is none."""
+        free = [way for way in self.ways if not way.offer.micros]
+        self.ways = free or self.ways
+        return bool(free)
+
     def otherwise(self) -> bool:
         """Turn to the next way; False if there is none."""
         if len(self.ways) == 1:
@@ -129,7 +135,9 @@ class Routes:
         Raises vault.SealedError.
         """
         rules, written_to = self.core.reply, reply.written_to[0]
-        names = (written_to,) if rules.route == settings.ROUTE_SAME else tuple(self.bridges)
+        # A moderator's own words go from where he wrote to: they name no other number.
+        one = rules.route == settings.ROUTE_SAME or not reply.automatic
+        names = (written_to,) if one else tuple(self.bridges)
         refused = reply.refused
         found = [self._way(name, reply, recipient) for name in names if name not in refused]
         ways = {way.offer.channel: way for way in found if way is not None}
@@ -142,11 +150,19 @@ class Routes:
         )
         return [ways[offer.channel] for offer in ranked], bool(ways)
 
+    def waits(self, reply: outbox.DueReply) -> bool:
+        """Whether the channel he wrote to is only paused, stopped or unwell."""
+        name = reply.written_to[0]
+        return name in self.bridges and name not in self.usable and name not in reply.refused
+
     def _way(self, name: str, reply: outbox.DueReply, recipient: address.Address) -> Way | None:
         way = self.bridges.get(name)
         if way is None or name not in self.usable:
             return None
         written_to, own_address = reply.written_to
+        # Nobody released it for this channel.
+        if name != written_to and name in self.core.reply.release_channels:
+            return None
         own = own_address if name == written_to else self._own(name, reply.id)
         if own is None:
             return None
@@ -164,7 +180,9 @@ class Routes:
 
     def _own(self, name: str, reply_id: int) -> str | None:
         """One of the offered addresses in turn, so that none of them sends all."""
-        offered = self.offered.get(name)
+        # The pool remembers numbers that the channel has no more.
+        has = {one.address.value for one in self.bridges[name].addresses}
+        offered = [value for value in self.offered.get(name, ()) if value in has]
         return offered[reply_id % len(offered)] if offered else None
 
     def _wording(self, reply: outbox.DueReply, *, moved: bool) -> str:

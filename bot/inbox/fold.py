@@ -197,7 +197,7 @@ def _opt_out(item: state.Item, person: state.Person, written: state.Written) -> 
     waiting = person.waiting
     if waiting is None or waiting.state == lifecycle.State.SENDING:
         return
-    if person.blocked_until_ms == waiting.window_ms:
+    if person.blocked_until_ms == waiting.window_ms and not waiting.again:
         person.blocked_until_ms = 0
     if waiting.row is not None:
         waiting.row["state"] = lifecycle.State.CANCELLED

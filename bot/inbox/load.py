@@ -38,7 +38,15 @@ _PERSONS = prepared.Listed(
     "ids",
 )
 _WAITING = prepared.Listed(
-    sa.select(_r.c.person_id, _r.c.id, _r.c.state, _r.c.first_ms, _r.c.due_ms, _r.c.window_ms)
+    sa.select(
+        _r.c.person_id,
+        _r.c.id,
+        _r.c.state,
+        _r.c.first_ms,
+        _r.c.due_ms,
+        _r.c.window_ms,
+        _r.c.retry_of.is_not(None),
+    )
     .where(_r.c.person_id.in_(sa.bindparam("ids", expanding=True)))
     # Spelt like the index, so that it is used.
     .where(sa.text("automatic AND state IN ('held', 'scheduled', 'sending')")),
@@ -109,13 +117,14 @@ def known(tx: sa.Connection, batch: Sequence[state.Item]) -> state.Known:
     ids = set(out.by_hash.values())
     for row in _PERSONS.rows(tx, ids):
         out.persons[row[0]] = _person(*row)
-    for person_id, reply_id, reply_state, first_ms, due_ms, window_ms in _WAITING.rows(tx, ids):
+    for person_id, reply_id, told, first_ms, due_ms, window_ms, again in _WAITING.rows(tx, ids):
         out.persons[person_id].waiting = state.Waiting(
             reply_id=reply_id,
-            state=reply_state,
+            state=told,
             first_ms=first_ms,
             due_ms=due_ms,
             window_ms=window_ms,
+            again=bool(again),
         )
     return out
 

@@ -37,10 +37,15 @@ def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
     """Merge persons as loaded (the first survives) at the time of the message that told."""
     survivor, *others = owners
     _still(tx, owners)
-    answered = any(p.waiting is None and p.blocked_until_ms > at_ms for p in owners)
+    answered = any(
+        (p.waiting is None or p.waiting.again) and p.blocked_until_ms > at_ms for p in owners
+    )
     kept = _keep_one(tx, owners, answered=answered)
     # After the cancellations: the window of the reply that stays, or of the answer that went out.
-    windows = [0 if p.waiting in kept.cancelled else p.blocked_until_ms for p in owners]
+    windows = [
+        0 if p.waiting in kept.cancelled and not p.waiting.again else p.blocked_until_ms
+        for p in owners
+    ]
     window_ms = kept.waiting.window_ms if kept.waiting else max(windows)
     if answered and kept.waiting is not None:
         # Both have had their one reply; if the one being sent comes back, it is superseded.

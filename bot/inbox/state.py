@@ -39,6 +39,8 @@ class Waiting:
     first_ms: int
     due_ms: int
     window_ms: int
+    # A later attempt: the one before it went out, and the window is that one's.
+    again: bool = False
     row: dict[str, Any] | None = None
     cancel: bool = False
     pushed: bool = False

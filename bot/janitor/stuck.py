@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -141,16 +142,41 @@ def release(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, in
         return {"released": 0}
     budget = overrides.budget(core.budget, events.controls(tx))
     wanted = [_guess(row, budget) for row in rows]
-    answers = ledger.fits(tx, wanted, budget, now_ms)
+    fit = _fitting(tx, wanted, budget, now_ms)
+    if core.reply.route != settings.ROUTE_SAME:
+        # Held by its last way: a quota that is free again may take it for nothing.
+        for channel in sorted(budget.quotas):
+            rest = [_free_by(channel, one) for one in wanted if one.reply_id not in fit]
+            if _is_bounded(budget.quotas[channel]):
+                fit |= _fitting(tx, rest, budget, now_ms)
     moved = [
         {"id": one.reply_id, "due_ms": now_ms, "reason": Reason.FIRST_CONTACT}
-        for one, refusal in zip(wanted, answers, strict=True)
-        if refusal is None
+        for one in wanted
+        if one.reply_id in fit
     ]
     outbox.move(tx, State.HELD, State.SCHEDULED, moved)
     if moved:
         events.append(tx, now_ms, "released", {"n": len(moved)})
     return {"released": len(moved)}
+
+
+def _fitting(
+    tx: sa.Connection, wanted: Sequence[ledger.Request], budget: settings.Budget, now_ms: int
+) -> set[int]:
+    answers = ledger.fits(tx, wanted, budget, now_ms)
+    return {one.reply_id for one, no in zip(wanted, answers, strict=True) if no is None}
+
+
+def _free_by(channel: str, one: ledger.Request) -> ledger.Request:
+    nothing = money.Money(0, one.amount.original.currency)
+    amount = ledger.Amount(micros=0, original=nothing, rate_micros=money.MICROS)
+    return dataclasses.replace(one, channel=channel, amount=amount)
+
+
+def _is_bounded(quota: settings.Quota) -> bool:
+    """Without a bound everything would fit, and be held again a second later."""
+    bounds = (quota.parts_per_hour, quota.parts_per_day, quota.recipients_per_month)
+    return any(bound is not None for bound in (*bounds, quota.sent_per_received))
 
 
 def _for_room_now(tx: sa.Connection) -> list[sa.RowMapping]:

@@ -79,7 +79,7 @@ def _made(
         "window_ms": row["window_ms"],
         "attempts": 0,
         "words": row["words"],
-        "approved": True,
+        "approved": row["approved"],
         "retry_of": row["id"],
     }
 

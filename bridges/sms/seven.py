@@ -167,7 +167,7 @@ def inbound(told: Any, channel: str, own: _Own, now: dt.datetime) -> messages.In
         if re.fullmatch(r"[0-9]{1,11}", time):
             at = dt.datetime.fromtimestamp(int(time), dt.UTC)
         else:
-            at = dt.datetime.fromisoformat(time).replace(tzinfo=_HOME).astimezone(dt.UTC)
+            at = dt.datetime.fromisoformat(time).replace(tzinfo=_HOME, fold=1).astimezone(dt.UTC)
     except (OverflowError, OSError):
         raise ValueError("no time") from None
     return messages.InboundMessage(
@@ -222,7 +222,8 @@ def outcome(status: int, raw: bytes, wait: str, parts: int, now: dt.datetime) ->
         return outcomes.NotNow(reason=why, retry_at=now + dt.timedelta(seconds=max(1, seconds)))
     if status in {401, 403} or code in STOPS:
         return outcomes.Rejected(reason="the account is refused", stop_channel=True)
-    if 400 <= status < 500 or code in NEVER:  # noqa: PLR2004 (HTTP)
+    unsure = status in {402, 408, 499} or code == "402"
+    if not unsure and (400 <= status < 500 or code in NEVER):  # noqa: PLR2004 (HTTP)
         return outcomes.Rejected(reason=f"refused ({status})")
     return outcomes.Unknown(reason=f"answered {status}, not as it should")
 

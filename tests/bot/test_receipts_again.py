@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import pytest
 import sqlalchemy as sa
 
 from bot import build, outbox
 from bot.contract import address, messages, money, outcomes
+from bot.policy.flood import snapshot
 from bot.store import events, tables
 from tests.fakes import world as fake
 
@@ -137,3 +139,39 @@ async def test_an_account_in_trouble_is_fed_nothing_more() -> None:
     assert "stopped:sms" in await rooms.store.read(events.controls)
     told = sa.select(sa.func.count()).where(tables.events.c.kind == "channel_stopped")
     assert await rooms.store.read(lambda tx: tx.execute(told).scalar_one()) == 1
+
+
+@pytest.mark.case("C44")
+async def test_stop_start_and_writing_again_bring_no_reply_after_reply() -> None:
+    """The first one was sent and billed: its window is not the later attempt's to give back."""
+    world = fake.World()
+    rooms = await sent(world)
+    await rooms.intake.receipts([failed(rooms, "p0", reason="30008")])
+    for words in ("STOP", "START", "hello again"):
+        await rooms.intake.accept([fake.message(1, text=words, at=rooms.clock.now())])
+        await lapse(rooms, 4)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.case("C44")
+async def test_a_later_attempt_that_is_refused_keeps_the_window_too() -> None:
+    world = fake.World()
+    rooms = await sent(world)
+    await rooms.intake.receipts([failed(rooms, "p0")])
+    world.outcome = lambda _: outcomes.Rejected(reason="21211")
+    await lapse(rooms, 4)
+    world.outcome = lambda _: None
+    await rooms.intake.accept([fake.message(1, text="hello again", at=rooms.clock.now())])
+    await lapse(rooms, 4)
+    assert len(world.sent) == 1
+
+
+async def test_a_mode_that_holds_holds_the_later_attempt() -> None:
+    world = fake.World()
+    rooms = await sent(world)
+    await rooms.intake.receipts([failed(rooms, "p0")])
+    seen = dataclasses.replace(snapshot.CALM, mode=snapshot.Mode.RECEIVE_ONLY)
+    rooms.dispatcher._plan = dataclasses.replace(rooms.dispatcher._plan, flood=lambda: seen)
+    await lapse(rooms, 4)
+    assert len(world.sent) == 1
+    assert await states(rooms) == {"failed": 1, "held": 1}

@@ -69,7 +69,8 @@ def outcome(
         return later("the phone's queue is full", now, answer.wait_s)
     if status in {401, 403}:
         return outcomes.Rejected(reason="the app refuses our credentials", stop_channel=True)
-    if 400 <= status < 500:  # noqa: PLR2004 (HTTP)
+    # 408 and 499 are a proxy's "too slow": the phone may have it.
+    if 400 <= status < 500 and status not in {408, 499}:  # noqa: PLR2004 (HTTP)
         return outcomes.Rejected(reason=f"the app refused with {status}")
     return outcomes.Unknown(reason=f"the app answered {status}, or not as it should")
 

@@ -97,6 +97,9 @@ class Sweep:
             made = wire.listed(item, self._context.channel, self._settings, now)
         except ValueError:
             return None
+        if not made.recipient.value:
+            # The list may leave the SIM out; the phone's own event tells it, and must be the first.
+            return None
         test = wire.test_point(made, self._settings.signing_keys)
         return made if test is None else None
 

@@ -32,7 +32,7 @@ class Asking:
         found = await self._found(sent)
         if found is None or errors.delivery_of(found.status) is None:
             return None
-        return await self._line.receipt(records.news(found, sent.reply_id))
+        return await self._line.receipt(records.news(found, sent.reply_id), asked=True)
 
     async def _found(self, sent: bridge.SentReply) -> records.Record | None:
         if sent.provider_id is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import json
@@ -36,6 +37,7 @@ class Line:
         self.context: Final = context
         self.account: Final = client.Account(chosen)
         self.seen: Final = Seen()
+        self._voice: Final = asyncio.Lock()
         self.tariff: Final = tariff.Tariff(
             currency=chosen.currency, own=chosen.prices, own_inbound=chosen.inbound_price
         )
@@ -66,8 +68,20 @@ class Line:
         """Whether a number is one of this channel's."""
         return isinstance(value, str) and value in self.ours.numbers
 
-    async def receipt(self, news: errors.News) -> messages.DeliveryReceipt:
-        """News as a receipt, those filtered in a row counted."""
+    async def receipt(self, news: errors.News, *, asked: bool = False) -> messages.DeliveryReceipt:
+        """News as a receipt, those filtered in a row counted.
+
+        `asked`: an old message may be asked about again for days; where callbacks reach us only
+        they say what happens now, and only they stop a channel.
+        """
+        if asked and self.context.public_url:
+            told = errors.receipt(
+                news,
+                channel=self.context.channel,
+                at=self.now(),
+                currency=self.settings.currency,
+            )
+            return dataclasses.replace(told, stop_channel=False)
         stop = False
         delivery = errors.delivery_of(news.status)
         if delivery in {messages.Delivery.DELIVERED, messages.Delivery.FAILED}:
@@ -92,13 +106,19 @@ class Line:
                 await self.context.storage.put(FILTERED_KEY, None)
             return False
         row = _listed(kept)
-        if provider_id not in row:
-            row = [*row, provider_id][-_FILTERED_KEPT:]
-            await self.context.storage.put(FILTERED_KEY, json.dumps(row))
+        if provider_id in row:
+            # The same once more, perhaps after a moderator let the channel go on.
+            return False
+        row = [*row, provider_id][-_FILTERED_KEPT:]
+        await self.context.storage.put(FILTERED_KEY, json.dumps(row))
         return len(row) >= self.settings.filtered_in_a_row
 
     async def take_voice_message(self) -> bool:
         """Whether one more recorded message may be played today (UTC); counted durably."""
+        async with self._voice:
+            return await self._take_voice_message()
+
+    async def _take_voice_message(self) -> bool:
         today = self.now().date().isoformat()
         kept = await self.context.storage.get(VOICE_KEY)
         row = _listed(kept)

@@ -14,13 +14,14 @@ import datetime as dt
 import hashlib
 from typing import Any, Final
 
-from bot.contract import messages, outcomes
-from bridges.sms.twilio import client, errors, line, records, wire
+from bot.contract import intake, messages, outcomes
+from bridges.sms.twilio import client, cover, errors, line, records, wire
 
 LEAST_VALID_S: Final = 1
 MOST_VALID_S: Final = 36_000
 """A number's queue at Twilio holds ten hours; ValidityPeriod must not say more."""
 ABSENT_WAIT_S: Final = 30
+UNCOVERED_WAIT_S: Final = 900
 PLACES: Final = 10
 PLACE_LIMIT_S: Final = 15.0
 """Handed over a few at a time: Twilio queues a number's parts at about one a second anyway, and
@@ -45,10 +46,16 @@ class Sending:
     async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
         """As contract.bridge.Bridge.send."""
         now = self._line.now()
+        if await self._is_uncovered():
+            later = now + dt.timedelta(seconds=UNCOVERED_WAIT_S)
+            return outcomes.NotNow(reason="Twilio itself answers keywords", retry_at=later)
         valid_s = int((reply.valid_until - now).total_seconds())
         if valid_s < LEAST_VALID_S:
             return outcomes.Rejected(reason="too late to be of use")
         quote = self._line.tariff.quote(reply.recipient.value, reply.text)
+        if not self._line.is_ours(reply.sender.value):
+            # Twilio would say that the account has no such number, which stops the channel.
+            return outcomes.Rejected(reason="not our number any more")
         if quote is None or not reply.recipient.is_e164:
             return outcomes.Rejected(reason="no price for that country, or no number at all")
         try:
@@ -62,6 +69,15 @@ class Sending:
             return await self._create(reply, min(valid_s, MOST_VALID_S), quote.parts)
         finally:
             self._places.release()
+
+    async def _is_uncovered(self) -> bool:
+        """Whether any process was ever told so: that which sends is not that which listens."""
+        if self._line.settings.allow_provider_answers:
+            return False
+        try:
+            return await cover.known(self._line) is not None
+        except intake.NotStoredError:
+            return True
 
     async def _create(
         self, reply: messages.OutboundReply, valid_s: int, parts: int
