@@ -139,6 +139,8 @@ class Routes:
         one = rules.route == settings.ROUTE_SAME or not reply.automatic
         names = (written_to,) if one else tuple(self.bridges)
         refused = reply.refused
+        if tried := self._tried(reply) - refused:
+            names = tuple(tried)
         found = [self._way(name, reply, recipient) for name in names if name not in refused]
         ways = {way.offer.channel: way for way in found if way is not None}
         ranked = routing.ranked(
@@ -151,9 +153,15 @@ class Routes:
         return [ways[offer.channel] for offer in ranked], bool(ways)
 
     def waits(self, reply: outbox.DueReply) -> bool:
-        """Whether the channel he wrote to is only paused, stopped or unwell."""
-        name = reply.written_to[0]
-        return name in self.bridges and name not in self.usable and name not in reply.refused
+        """Whether the channel it must go by, or was tried by, is only shut for now."""
+        names = {reply.written_to[0]} | self._tried(reply)
+        return any(n in self.bridges and n not in self.usable for n in names - reply.refused)
+
+    def _tried(self, reply: outbox.DueReply) -> frozenset[str]:
+        """Another network's channel that a try may have gone out by: its 429 is no certain no."""
+        way = self.bridges.get(reply.channel)
+        crossed = way is not None and way.network != reply.network
+        return frozenset({reply.channel}) if reply.attempts and crossed else frozenset()
 
     def _way(self, name: str, reply: outbox.DueReply, recipient: address.Address) -> Way | None:
         way = self.bridges.get(name)

@@ -44,7 +44,8 @@ class Rooms:
     def of(self, account: str) -> str | None:
         """The room to answer him in: where he wrote last, one with him, or his invitation."""
         latest = self._latest.get(account, "")
-        if latest in self.places and account in self.places[latest].joined:
+        place = self.places.get(latest)
+        if place is not None and account in place.joined and not place.crowded:
             return latest
         for room_id, place in reversed(self.places.items()):
             if account in place.joined and not place.crowded:

@@ -137,10 +137,10 @@ class Handle:
         await rooms.synced.wait()
         while True:
             try:
+                await rooms.leave_crowded(live.server)
                 await self._settle(live, rooms, joins, door)
                 for room_id in joins.due():
-                    await self._join(live, joins, room_id)
-                await rooms.leave_crowded(live.server)
+                    await self._try(live, joins, room_id)
             except intake.NotStoredError as away:
                 await self._context.clock.sleep(away.retry_after_s)
             except calls.TokenError:
@@ -169,6 +169,14 @@ class Handle:
             elif await door.delay_over(address.Address(address.MATRIX, sender)):
                 later_ms = int(self._draw() * JITTER_S * 1000)
                 await joins.settle(room_id, clock.to_ms(self._context.clock.now()) + later_ms)
+
+    async def _try(self, live: account.Live, joins: invites.Joins, room_id: str) -> None:
+        """Go in, or put it off: one room whose server is away must not keep the others waiting."""
+        try:
+            await self._join(live, joins, room_id)
+        except calls.AwayError:
+            later_ms = int((1 + self._draw()) * JITTER_S * 1000)
+            await joins.settle(room_id, clock.to_ms(self._context.clock.now()) + later_ms)
 
     async def _join(self, live: account.Live, joins: invites.Joins, room_id: str) -> bool:
         went = await invites.join(live.server, room_id)

@@ -105,7 +105,8 @@ class Taker:
         for heard in told.heard:
             changed = wire.changes(heard.event, place, now)
             if told.fresh and news.since is not None and _is_own(heard.event, self._own):
-                counts = True
+                # Only from our own joining on; a kick or an invitation before it starts nothing.
+                counts = heard.event["content"].get("membership") == "join"
             if told.room_id == self._room_id:
                 found.extend(changed if counts else ())
                 found.extend(await self._heard(heard, place) if counts else ())

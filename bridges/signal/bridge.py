@@ -67,6 +67,8 @@ class Signal(_Shown):
         self._ear = receiving.Ear(chosen, context, self._doubts, self._vitals)
         self._trouble = asyncio.Event()
         self._trusted: set[str] = set()
+        # Sends that met a captcha and still wait for a receipt: the core does not know yet.
+        self._met = 0
 
     def reaches(self, recipient: address.Address) -> bool:
         """An ACI or a number on Signal; a number of SMS only if a look-up said so."""
@@ -152,6 +154,8 @@ class Signal(_Shown):
         quiet = await self._context.storage.get(QUIET_KEY)
         if quiet is not None and int(quiet) > clock.to_ms(now):
             return outcomes.NotNow(reason="limited", retry_at=clock.from_ms(int(quiet)))
+        if self._met:
+            return self._later("challenge", AWAY_RETRY_S)
         wait_s = self._pace.wait_s(reply.reply_id, self._context.clock.monotonic())
         if wait_s > pace.PATIENCE_S:
             return outcomes.NotNow(reason="pace", retry_at=now + dt.timedelta(seconds=wait_s))
@@ -220,7 +224,12 @@ class Signal(_Shown):
             await self._vitals.challenged(answer.challenge)
             await self._look_ups.pause(self._now_ms())
         await self._doubts.uncertain(reply.reply_id, self._now_ms(), limited=True)
-        proof_ms = await self._ear.proof(reply.reply_id, self._settings.receipt_wait_s)
+        met = int(answer.challenge is not None)
+        self._met += met
+        try:
+            proof_ms = await self._ear.proof(reply.reply_id, self._settings.receipt_wait_s)
+        finally:
+            self._met -= met
         if proof_ms is not None:
             await self._doubts.certain(reply.reply_id, proof_ms)
             return outcomes.Accepted(provider_id=str(proof_ms), parts=1)

@@ -20,6 +20,7 @@ from bot.contract import address, clock, messages
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _MAX_MS: Final = 1 << 53  # JSON's whole numbers; the year is checked by `within`
 _OLDEST_S: Final = 86_400
+_STAMPS: Final = 100  # of one receipt; his phone tells a few at once, a flood tells thousands
 # Kinds of a dataMessage that are no message, though some carry a text for old clients.
 _NO_MESSAGE: Final = (
     *("groupInfo", "groupV2", "reaction", "sticker", "remoteDelete", "adminDelete", "payment"),
@@ -192,7 +193,7 @@ def _receipt(sender: Sender, receipt: object) -> Receipt | Nothing:
     if receipt.get("isDelivery") is not True:
         return Nothing(why="receipt")
     listed = receipt.get("timestamps")
-    told = tuple(t for t in listed if _whole(t)) if isinstance(listed, list) else ()
+    told = tuple(t for t in listed[:_STAMPS] if _whole(t)) if isinstance(listed, list) else ()
     return Receipt(sender=sender, timestamps_ms=told) if told else Nothing(why="receipt")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import pytest
 import sqlalchemy as sa
 
 from bot import build, outbox
-from bot.contract import address, bridge, clock
+from bot.contract import address, bridge, clock, outcomes
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import events, pool, tables
@@ -118,3 +119,23 @@ async def test_the_mode_that_spends_nothing_takes_the_free_way() -> None:
     rooms.dispatcher._plan = plan
     await lapse(rooms, 3)
     assert len(sim.sent) == 10
+
+
+@pytest.mark.case("C28")
+async def test_what_may_be_out_on_another_network_is_not_paid_for_too() -> None:
+    """A 429 was delivered all the same: the try on Signal is no certain no."""
+    twilio = on_routes.Account("sms", fake.OURS, lambda _: 80_000)
+    signal = on_routes.Handle("sim", on_routes.SIM, lambda _: 0, network="signal")
+    later = fake.START + dt.timedelta(hours=3)
+    signal.outcome = lambda _: outcomes.NotNow(reason="429", retry_at=later)
+    rooms = await on_routes.open_house(twilio, signal, core=on_routes.core())
+    await rooms.intake.accept([fake.message(1)])
+    await lapse(rooms, 2)
+    await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sim", "forever"))
+    await lapse(rooms, 6)
+    assert twilio.sent == []
+    assert await states(rooms) == {"scheduled": 1}
+    signal.outcome = lambda _: None
+    await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sim", None))
+    await lapse(rooms, 1)
+    assert (len(signal.sent), len(twilio.sent)) == (1, 0)
