@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from bot.console import audit
 from bot.console.results import Done, said
 from bot.contract import bridge
-from bot.dispatcher import claim
 from bot.store import database, events, tables
 
 _r = tables.replies
@@ -31,7 +30,7 @@ async def hand_in(
 ) -> Done:
     """Give an answer to the challenge that waits on a channel. Raises StoreAwayError."""
     controls = await store.read(events.controls)
-    token = controls.get(f"{claim.CHALLENGE}:{way.channel}")
+    token = controls.get(f"{events.CHALLENGE}:{way.channel}")
     if token is None or not isinstance(way, bridge.SolvesChallenges):
         en, fr = "No challenge waits there.", "Aucune épreuve n'attend là."
         return Done(ok=False, said=said(en, fr))
@@ -51,5 +50,5 @@ def solved(tx: sa.Connection, *, channel: str, now_ms: int, who: str) -> Done:
 
 def lift(tx: sa.Connection, *, channel: str, now_ms: int) -> None:
     """End the wait; what was refused because of it need not wait out the network's day."""
-    events.control(tx, now_ms, f"{claim.CHALLENGE}:{channel}", None)
+    events.control(tx, now_ms, f"{events.CHALLENGE}:{channel}", None)
     tx.execute(_COME_FORWARD, {"of": channel, "now": now_ms})

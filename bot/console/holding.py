@@ -80,10 +80,10 @@ def resume(tx: sa.Connection, *, now_ms: int, who: str, channel: str | None = No
     if channel is None:
         lifted = [key for key in controls if key.partition(":")[0] == _PAUSED]
     else:
-        words = (_PAUSED, "stopped", claim.CHALLENGE)
+        words = (_PAUSED, "stopped", events.CHALLENGE)
         lifted = [key for word in words if (key := f"{word}:{channel}") in controls]
     for key in lifted:
-        if channel is not None and key.startswith(f"{claim.CHALLENGE}:"):
+        if channel is not None and key.startswith(f"{events.CHALLENGE}:"):
             challenge.lift(tx, channel=channel, now_ms=now_ms)
         events.control(tx, now_ms, key, None)
     audit.note(tx, now_ms, who, "resume", channel=channel)

@@ -17,7 +17,7 @@ from bot.policy.lifecycle import State
 from bot.store import events, tables
 
 QUEUE: Final = (State.SCHEDULED, State.HELD, State.SENDING, State.UNKNOWN)
-_BY_NETWORK: Final = ("stopped", claim.CHALLENGE)
+_BY_NETWORK: Final = ("stopped", events.CHALLENGE)
 # Other counters have a colon too: receipts, quotas, savings.
 _VERDICTS: Final = frozenset({*decision.Verdict, "held"})
 _p = tables.persons
@@ -101,7 +101,7 @@ def _halts(controls: Mapping[str, str], now_ms: int) -> tuple[Halt, ...]:
     found = []
     for key, value in sorted(controls.items()):
         word, _, channel = key.partition(":")
-        timed = word != claim.CHALLENGE and value.isdecimal()
+        timed = word != events.CHALLENGE and value.isdecimal()
         over = timed and int(value) <= now_ms
         if word not in ("paused", *_BY_NETWORK) or over:
             continue

@@ -51,6 +51,19 @@ class BridgeDownError(Exception):
         self.needs_human = needs_human
 
 
+class ChallengedError(Exception):
+    """The network wants to see a human, met at a question (a send tells it by its outcome).
+
+    The channel gets nothing more until somebody has solved it. `token` is what `solve` will be
+    given; it stands in no message.
+    """
+
+    def __init__(self, token: str) -> None:
+        """`token`: the network's name of this challenge."""
+        super().__init__("the network wants to see a human")
+        self.token = token
+
+
 class State(enum.StrEnum):
     """Life of one of our own addresses (DESIGN: the pool)."""
 
@@ -212,7 +225,10 @@ class LooksUpIdentities(Protocol):
     async def look_up(
         self, addresses: Sequence[address.Address]
     ) -> Mapping[address.Address, address.Address | None]:
-        """Address here, None for a real "no"; an address left out is "not known"."""
+        """Address here, None for a real "no"; an address left out is "not known".
+
+        May raise ChallengedError.
+        """
 
 
 @runtime_checkable

@@ -26,7 +26,6 @@ _LATER_MS: Final = 60_000
 _PATIENCE_MS: Final = 600_000
 _DAY_MS: Final = 86_400_000
 FOREVER: Final = "forever"
-CHALLENGE: Final = "challenge"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,7 @@ def paused(controls: Mapping[str, str], channel: str | None, now_ms: int) -> boo
 
     The value of a challenge is its token, whatever it looks like; only a moderator ends it.
     """
-    if channel is not None and f"{CHALLENGE}:{channel}" in controls:
+    if channel is not None and f"{events.CHALLENGE}:{channel}" in controls:
         return True
     names = ["paused"]
     if channel is not None:

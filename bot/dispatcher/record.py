@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from bot import ledger, outbox
 from bot.contract import clock, outcomes
-from bot.dispatcher.claim import CHALLENGE, FOREVER, Claim
+from bot.dispatcher.claim import FOREVER, Claim
 from bot.policy import decision, settings
 from bot.policy.lifecycle import State
 from bot.store import events, people, tables
@@ -21,8 +21,6 @@ _OPT_OUT = (
     .where(tables.persons.c.id == sa.bindparam("of"), tables.persons.c.opted_out_ms.is_(None))
     .values(opted_out_ms=sa.bindparam("at"))
 )
-
-_TOKEN_CHARACTERS: Final = 1_024
 
 _REFUSED = (
     sa.update(tables.replies)
@@ -202,15 +200,13 @@ def _not_now(
 
 
 def _challenges(tx: sa.Connection, results: Sequence[Result], now_ms: int) -> None:
-    """A network that wants a human gets nothing more until one acts; asked on, it would ban us."""
     told = {
-        c.channel: o.challenge[:_TOKEN_CHARACTERS]
+        c.channel: o.challenge
         for c, o in results
         if isinstance(o, outcomes.NotNow) and o.challenge is not None
     }
     for channel, token in sorted(told.items()):
-        events.control(tx, now_ms, f"{CHALLENGE}:{channel}", token)
-        events.append(tx, now_ms, "challenge", {"channel": channel})
+        events.challenge(tx, now_ms, channel, token)
 
 
 def _put_back(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bot.contract import address, messages
+from bot.contract import address, messages, optout
 from bot.inbox import lanes, signals, state
 from bot.policy import (
     decision,
@@ -18,7 +18,6 @@ from bot.policy import (
     lifecycle,
     machine,
     numbers,
-    optout,
     proof,
 )
 from bot.policy.decision import Verdict
@@ -83,8 +82,7 @@ def facts(
     number, ineligible = _number(context, message.sender)
     wish = message.wish
     if wish is None and message.kind is messages.Kind.TEXT:
-        said = optout.read(message.text)
-        wish = messages.Wish(said) if said is not None else None
+        wish = optout.read(message.text)
     by_machine = bool(message.text) and machine.kind(message.text) is not None
     return (
         decision.Facts(

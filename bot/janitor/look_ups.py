@@ -3,7 +3,8 @@
 Asks a bridge that can look people up, a little before their replies fall due, a bounded batch a
 run and so many a day as `look_ups_per_day` allows: a flood must not use up what the network
 grants, and who came in a crowd is not looked up at all. The answers stay with the bridge; it
-reaches somebody from then on or does not.
+reaches somebody from then on or does not. A challenge met on the way stops the channel, as one
+met at a send does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ AHEAD_MS: Final = 900_000
 LIMIT_S: Final = 60.0
 _READ: Final = 500
 # Set for a channel, these mean that it must not be bothered.
-_TROUBLED: Final = ("challenge", "stopped", "paused")
+_TROUBLED: Final = (events.CHALLENGE, "stopped", "paused")
 
 _r = tables.replies
 _SOON = (
@@ -81,7 +82,12 @@ class LookUps:
             question = asyncio.wait_for(way.look_up(whom), LIMIT_S)
             # A bridge that raises must not keep the others from being asked.
             (answer,) = await asyncio.gather(question, return_exceptions=True)
-            if isinstance(answer, BaseException):
+            if isinstance(answer, bridge.ChallengedError):
+                tell = functools.partial(
+                    events.challenge, at_ms=now_ms, channel=name, token=answer.token
+                )
+                await store.write(tell)
+            elif isinstance(answer, BaseException):
                 _log.warning("look_up_failed", channel=name, error=type(answer).__name__)
         return out
 

@@ -25,7 +25,8 @@ from bot.receipts import retries
 from bot.store import database, events, ids, people, tables, vault
 
 EARLY_KEPT_MS: Final = 7 * 86_400_000
-# Most early receipts belong to other programs of the same account: bounded, the oldest go.
+# Most early receipts belong to other programs of the same account: bounded by channel, the
+# oldest go.
 EARLY_KEPT: Final = 20_000
 SLICE: Final = 500
 _REASON_CHARACTERS: Final = 64
@@ -142,7 +143,7 @@ async def take(
         early = book(tx, core, news, now_ms, again)
         if early:
             tx.execute(sa.insert(_e), [_early_row(one, now_ms) for one in early])
-            _bound(tx)
+            _bound(tx, {one.receipt.channel for one in early})
 
     await store.write(work, together=True)
 
@@ -322,11 +323,14 @@ def _price(
     tx.execute(_PRICED, rows)
 
 
-def _bound(tx: sa.Connection) -> None:
-    newest = sa.select(_e.c.id).order_by(_e.c.id.desc()).offset(EARLY_KEPT - 1).limit(1)
-    last: int | None = tx.execute(newest).scalar_one_or_none()
-    if last is not None:
-        tx.execute(sa.delete(_e).where(_e.c.id < last))
+def _bound(tx: sa.Connection, channels: set[str]) -> None:
+    """Of each channel by itself: a flood on one must not push out what another waits for."""
+    for channel in sorted(channels):
+        ours = _e.c.channel == channel
+        query = sa.select(_e.c.id).where(ours).order_by(_e.c.id.desc())
+        last: int | None = tx.execute(query.offset(EARLY_KEPT - 1).limit(1)).scalar_one_or_none()
+        if last is not None:
+            tx.execute(sa.delete(_e).where(ours, _e.c.id < last))
 
 
 def _early_row(one: News, now_ms: int) -> dict[str, Any]:

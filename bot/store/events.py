@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 import sqlalchemy as sa
 
 from bot.policy import periods
 from bot.store import prepared, statements, tables
 
+CHALLENGE: Final = "challenge"
+"""The control `challenge:CHANNEL` holds the token of what a network wants solved by a human."""
+
+_TOKEN_CHARACTERS: Final = 1_024
 _EVENT = prepared.Insert(tables.events)
 _COUNT = prepared.Prepared(statements.bump(tables.counters, "n"))
 _control = tables.control
@@ -50,3 +55,9 @@ def control(tx: sa.Connection, at_ms: int, key: str, value: str | None) -> None:
     tx.execute(sa.delete(_control).where(_control.c.key == key))
     if value is not None:
         tx.execute(sa.insert(_control), {"key": key, "value": value, "at_ms": at_ms})
+
+
+def challenge(tx: sa.Connection, at_ms: int, channel: str, token: str) -> None:
+    """A network that wants a human gets nothing more until one acts; asked on, it would ban us."""
+    control(tx, at_ms, f"{CHALLENGE}:{channel}", token[:_TOKEN_CHARACTERS])
+    append(tx, at_ms, CHALLENGE, {"channel": channel})

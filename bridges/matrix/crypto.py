@@ -22,7 +22,7 @@ from nio.events import room_events
 from nio.store import SqliteStore
 
 from bot.contract import room
-from bridges.matrix import calls, session, wire
+from bridges.matrix import calls, replays, session, wire
 
 _CLAIM: Final = "signed_curve25519"
 # Below CRITICAL they name accounts and devices, and print the store's rows (C33).
@@ -82,6 +82,8 @@ class Crypto:
         if self.client.olm is None:
             raise StoreLostError("no store")
         self.olm = self.client.olm
+        self._memory = replays.Memory(self.olm.store.database)
+        self.olm.message_index_store = self._memory
 
     @property
     def fingerprint(self) -> str:
@@ -121,10 +123,12 @@ class Crypto:
         if not isinstance(event, room_events.MegolmEvent):
             return wire.Heard(event=raw, readable=False)
         event.room_id = room_id
+        self._memory.met = None
         try:
             clear = self.olm.decrypt_megolm_event(event)
         except _STUMBLES:
-            return wire.Heard(event=raw, readable=False, device=event.device_id)
+            again = self._memory.met not in {None, (event.event_id, event.server_timestamp)}
+            return wire.Heard(event=raw, readable=False, replayed=again, device=event.device_id)
         source = getattr(clear, "source", None)
         if not isinstance(source, dict) or source.get("type") == wire.ENCRYPTED:
             return wire.Heard(event=raw, readable=False, device=event.device_id)

@@ -103,7 +103,7 @@ class Rooms:
             # The first answer ever may hold history of another life of this account.
             if news.since is None and self._is_old(heard):
                 continue
-            if not heard.readable:
+            if not heard.readable and not heard.replayed:
                 await self._late.add(told.room_id, heard.event)
             found.extend(self._contact(heard, place))
         return found

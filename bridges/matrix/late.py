@@ -45,11 +45,11 @@ class Late:
         self._changed = True
 
     def now_readable(self, hear: Hear) -> list[tuple[str, wire.Heard]]:
-        """Those whose key came, taken off the list."""
+        """Those whose key came, taken off the list; also those that it shows to be replayed."""
         found, left = [], []
         for one in self._waiting:
             heard = hear(one["event"], one["room"])
-            if heard.readable:
+            if heard.readable or heard.replayed:
                 found.append((str(one["room"]), heard))
             else:
                 left.append(one)

@@ -122,7 +122,7 @@ class Taker:
         if not heard.readable and heard.event.get("sender") != self._own:
             if _is_redacted(heard.event):
                 return []
-            if wire.torn(heard.event):
+            if heard.replayed or wire.torn(heard.event):
                 return self._torn(heard, place)
             await self._late.add(place.room_id, heard.event)
             return []
@@ -130,7 +130,7 @@ class Taker:
         return [] if event is None else [event]
 
     def _torn(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
-        """Encrypted and without what could ever decrypt it."""
+        """Encrypted and without what could ever decrypt it, or an old event under a new name."""
         event, at = heard.event, wire.moment(heard.event)
         event_id, sender = event.get("event_id"), event.get("sender")
         if not isinstance(event_id, str) or not isinstance(sender, str) or at is None:
@@ -167,6 +167,9 @@ class Taker:
         found: list[room.RoomEvent] = []
         for room_id, heard in self._late.now_readable(self._keys.hear):
             place = self._places.setdefault(room_id, places.Place(room_id=room_id))
+            if heard.replayed:
+                found.extend(self._torn(heard, place))
+                continue
             event = wire.read(heard, place, self._own)
             if event is not None:
                 found.append(event)

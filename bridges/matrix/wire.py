@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.contract import address, clock, messages, room
+from bot.contract import address, clock, messages, optout, room
 from bridges.matrix import places
 
 MARK: Final = "!"
@@ -29,11 +29,13 @@ class Heard:
     """One event of a timeline, decrypted where we could.
 
     `readable` False: still encrypted, we lack its key. `trust`: how it came, see contract.room.
+    `replayed`: not readable, since another event or another time had the same ciphertext before.
     """
 
     event: Mapping[str, Any]
     trust: room.Trust = room.Trust.PLAIN
     readable: bool = True
+    replayed: bool = False
     device: str = ""
 
 
@@ -111,9 +113,7 @@ def _message(
     answers = answered.get("event_id") if isinstance(answered, Mapping) else None
     edited = relation.get("rel_type") == "m.replace"
     if edited:
-        changed = content.get("m.new_content")
-        told = changed.get("body") if isinstance(changed, Mapping) else None
-        body = told if isinstance(told, str) else body.removeprefix("* ")
+        body = _edited(content, body)
     elif answered is not None:
         body = unquoted(body)
     if not body.lstrip().startswith(MARK):
@@ -146,6 +146,13 @@ def unquoted(body: str) -> str:
     return "\n".join(lines[start:]).lstrip("\n")
 
 
+def _edited(content: Mapping[str, Any], body: str) -> str:
+    """What an edit says now; `body` is its own, for clients that do not know edits."""
+    changed = content.get("m.new_content")
+    told = changed.get("body") if isinstance(changed, Mapping) else None
+    return told if isinstance(told, str) else body.removeprefix("* ")
+
+
 def _relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
     told = content.get("m.relates_to")
     return told if isinstance(told, Mapping) else {}
@@ -175,17 +182,18 @@ def contact(
 
     Edits, reactions, notices (other robots: C14) and state are none. What we cannot decrypt is a
     contact without words, as a picture is: it was meant for us, and nothing of it can be read.
+    An edit to an opt-out is that wish, under the id of the edit.
     """
     event = heard.event
     event_id, sender = event.get("event_id"), event.get("sender")
     if not isinstance(event_id, str) or not isinstance(sender, str) or sender == own.value:
         return None
-    if not is_mxid(sender) or torn(event):
+    if not is_mxid(sender) or torn(event) or heard.replayed:
         return None
     found = _words(heard)
     if found is None:
         return None
-    kind, text = found
+    kind, text, wish = found
     try:
         return messages.InboundMessage(
             channel=channel,
@@ -197,27 +205,31 @@ def contact(
             received_at=now,
             text=text,
             kind=kind,
+            wish=wish,
         )
     except ValueError:
         return None
 
 
-def _words(heard: Heard) -> tuple[messages.Kind, str] | None:
+def _words(heard: Heard) -> tuple[messages.Kind, str, messages.Wish | None] | None:
     kind, content = heard.event.get("type"), heard.event.get("content")
     if kind in {ENCRYPTED, "m.sticker"}:
-        return messages.Kind.ATTACHMENT, ""
+        return messages.Kind.ATTACHMENT, "", None
     if kind != MESSAGE or not isinstance(content, Mapping):
         return None
-    if _relation(content).get("rel_type") == "m.replace":
-        return None
     what, body = content.get("msgtype"), content.get("body")
+    edited = _relation(content).get("rel_type") == "m.replace"
     if what in _MEDIA:
-        return messages.Kind.ATTACHMENT, ""
+        return None if edited else (messages.Kind.ATTACHMENT, "", None)
     if what not in {"m.text", "m.emote"} or not isinstance(body, str):
         return None
+    if edited:
+        body = _edited(content, body)
+        wish = optout.read(body)
+        return (messages.Kind.TEXT, body, wish) if wish is messages.Wish.STOP else None
     if "m.in_reply_to" in _relation(content):
         body = unquoted(body)
-    return (messages.Kind.TEXT, body) if messages.clean(body).strip() else None
+    return (messages.Kind.TEXT, body, None) if messages.clean(body).strip() else None
 
 
 def invitation(

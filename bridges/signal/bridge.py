@@ -145,7 +145,11 @@ class Signal(_Shown):
             if again is not None:
                 return again
             await self._doubts.reopen(reply.reply_id)
+        met = self._vitals.challenges
         answer = await self._transport.send(self._name(reply.recipient), reply.text)
+        if answer.verdict is Verdict.TAKEN and met == self._vitals.challenges:
+            # Begun after the last challenge: whatever Signal wanted, it takes our messages again.
+            await self._vitals.challenged(None)
         return await self._outcome(reply, answer)
 
     async def _waits(self, reply: messages.OutboundReply) -> outcomes.NotNow | None:
@@ -183,8 +187,6 @@ class Signal(_Shown):
         match answer.verdict:
             case Verdict.TAKEN if answer.timestamp_ms is not None:
                 await self._doubts.certain(reply.reply_id, answer.timestamp_ms)
-                # Whatever Signal wanted, it takes our messages again.
-                await self._vitals.challenged(None)
                 return outcomes.Accepted(provider_id=str(answer.timestamp_ms), parts=1)
             case Verdict.LIMITED:
                 return await self._limited(reply, answer)
@@ -257,8 +259,12 @@ class Signal(_Shown):
     async def look_up(
         self, addresses: Sequence[address.Address]
     ) -> Mapping[address.Address, address.Address | None]:
-        """Who of these numbers is on Signal; see look_up.LookUps."""
-        return await self._look_ups.look_up(addresses)
+        """Who of these numbers is on Signal; see look_up.LookUps. Raises ChallengedError."""
+        try:
+            return await self._look_ups.look_up(addresses)
+        except bridge.ChallengedError as met:
+            await self._vitals.challenged(met.token)
+            raise
 
     async def solve(self, challenge: str, answer: str) -> bool:
         """Hand in a captcha; taken, Signal is asked again, also by the running program."""

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from bot.contract import bridge
+from bridges.signal import sent
 
 KEY: Final = "doubts"
 KEPT: Final = 500
@@ -43,9 +44,12 @@ class Doubt:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What a receipt has shown: this reply reached him as the message of that timestamp."""
+    """What a receipt has shown: the message of that timestamp reached him.
 
-    reply_id: str
+    `reply_id`: the reply that was in doubt until now, None for a send that never was.
+    """
+
+    reply_id: str | None
     timestamp_ms: int
 
 
@@ -58,7 +62,7 @@ class Doubts:
         self._secret = secret.encode()
         self._open: dict[str, Doubt] | None = None
         # Timestamps that are known to be another send's: no proof of a doubtful one.
-        self._known: dict[int, None] = {}
+        self._sent = sent.Sent(storage)
 
     def keyed(self, name: str) -> str:
         """A person's address so that only who has the secret can recognise it."""
@@ -89,9 +93,8 @@ class Doubts:
         """It is known what became of it: `timestamp_ms` where it went out."""
         kept = await self._load()
         if timestamp_ms is not None:
-            self._known[timestamp_ms] = None
-            while len(self._known) > 2 * KEPT:
-                del self._known[next(iter(self._known))]
+            doubt = kept.get(reply_id)
+            await self._sent.note(timestamp_ms, doubt.who if doubt is not None else "")
         if kept.pop(reply_id, None) is not None:
             await self._save()
 
@@ -108,21 +111,28 @@ class Doubts:
         return doubt.proof_ms if doubt else None
 
     async def settle(self, names: Collection[str], timestamps_ms: Iterable[int]) -> list[Settled]:
-        """What a delivery receipt settles. `names`: the sender's ACI and number as far as known."""
+        """What a delivery receipt settles. `names`: the sender's ACI and number as far as known.
+
+        Timestamps of messages that did not go to him, or that nobody knows any more, are left out.
+        """
+        owners = [(stamp, await self._sent.whose(stamp)) for stamp in timestamps_ms]
         kept = await self._load()
         who = {self.keyed(name) for name in names}
+        short = {one[: sent.SHORT] for one in who}
         mine = [d for d in kept.values() if d.who in who]
         settled: list[Settled] = []
         fresh = False
-        for stamp in timestamps_ms:
+        for stamp, owner in owners:
             # The same receipt again, perhaps because it could not be stored the first time.
             fitting = [d for d in mine if d.proof_ms == stamp]
-            if not fitting and stamp not in self._known:
+            if not fitting and owner is None:
                 fitting = [d for d in mine if d.proof_ms is None and _fits(d, stamp)]
                 fresh = fresh or len(fitting) == 1
             if len(fitting) == 1:
                 fitting[0].proof_ms = stamp
                 settled.append(Settled(reply_id=fitting[0].reply_id, timestamp_ms=stamp))
+            elif owner in short:
+                settled.append(Settled(reply_id=None, timestamp_ms=stamp))
         if fresh:
             await self._save()
         return settled
@@ -130,7 +140,9 @@ class Doubts:
     async def _load(self) -> dict[str, Doubt]:
         if self._open is None:
             raw = await self._storage.get(KEY)
-            self._open = {} if raw is None else _parsed(raw)
+            # Another task may have read it meanwhile, and begun a send.
+            if self._open is None:
+                self._open = {} if raw is None else _parsed(raw)
         return self._open
 
     async def _save(self) -> None:

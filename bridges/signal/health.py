@@ -40,6 +40,7 @@ class Vitals:
         self._loaded = False
         # Until it is known better, there may be one from an earlier run.
         self._challenged = True
+        self.challenges = 0
         self._held: dict[str, Any] = {}
         self.sealed = 0
         self.odd = 0
@@ -67,10 +68,11 @@ class Vitals:
             await self._save()
 
     async def challenged(self, token: str | None) -> None:
-        """Signal wants a captcha (None: it does not any more).
+        """Signal wants a captcha (None: it does not any more). `challenges` counts them.
 
         A key of its own: the command line may lift it beside the running program.
         """
+        self.challenges += token is not None
         if token is not None or self._challenged:
             await self._context.storage.put(CHALLENGE_KEY, token)
             self._challenged = token is not None

@@ -60,7 +60,10 @@ class LookUps:
     async def look_up(
         self, numbers: Sequence[address.Address]
     ) -> Mapping[address.Address, address.Address | None]:
-        """Kept answers, and new ones within the ration; an address left out is not known."""
+        """Kept answers, and new ones within the ration; an address left out is not known.
+
+        Raises bridge.ChallengedError where Signal wants a captcha; nothing is asked for a day then.
+        """
         await self.load()
         now_ms = clock.to_ms(self._context.clock.now())
         wanted = [one for one in dict.fromkeys(numbers) if one.network == address.SMS]
@@ -130,6 +133,8 @@ class LookUps:
             return
         if found.limited:
             await self.pause(now_ms)
+            if found.challenge is not None:
+                raise bridge.ChallengedError(found.challenge)
             return
         control = found.accounts.get(own)
         sure = control is not None and control.registered

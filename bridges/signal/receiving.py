@@ -115,19 +115,19 @@ class Ear:
         for one in told:
             names = [name for name in (one.sender.aci, one.sender.number) if name]
             settled = await self._doubts.settle(names, one.timestamps_ms)
-            by_stamp = {s.timestamp_ms: s.reply_id for s in settled}
-            shown += by_stamp.values()
+            shown += [s.reply_id for s in settled if s.reply_id is not None]
             news += [
                 messages.DeliveryReceipt(
                     channel=self._context.channel,
                     at=now,
-                    provider_id=str(stamp),
-                    reply_id=by_stamp.get(stamp),
+                    provider_id=str(s.timestamp_ms),
+                    reply_id=s.reply_id,
                     delivery=messages.Delivery.DELIVERED,
                 )
-                for stamp in one.timestamps_ms
+                for s in settled
             ]
-        await door.receipts(news)
+        if news:
+            await door.receipts(news)
         for reply_id in shown:
             if reply_id in self._proofs:
                 self._proofs[reply_id].set()

@@ -47,7 +47,7 @@ class Settings:
     channel: str
     number: str
     own: bridge.OwnAddress
-    link: str | None
+    link: str | None = None
     secret: str
     url: str
     way: Way = Way.WEBHOOK

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from bot.contract import address, clock, messages
+from bot.contract import address, clock, messages, optout
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _MAX_MS: Final = 1 << 53  # JSON's whole numbers; the year is checked by `within`
@@ -29,8 +29,6 @@ _NO_MESSAGE: Final = (
     *("endSession", "isEndSession"),
 )
 _OTHER_KINDS: Final = ("typingMessage", "callMessage", "storyMessage")
-# Words that are an opt-out even when an earlier message is edited to them.
-_STOPS: Final = frozenset({"stop", "arret", "arrêt", "unsubscribe"})
 
 
 class WireError(ValueError):
@@ -243,7 +241,7 @@ def inbound(
     sender = heard.sender
     wish = None
     named_ms = heard.timestamp_ms if root_ms is None else root_ms
-    if root_ms is not None and heard.text.strip(" \t\r\n.!").casefold() in _STOPS:
+    if root_ms is not None and optout.read(heard.text) is messages.Wish.STOP:
         wish, named_ms = messages.Wish.STOP, heard.timestamp_ms
     alias = address.Address(address.SMS, sender.number) if sender.number else None
     return messages.InboundMessage(

@@ -8,7 +8,6 @@ from bot.console import challenge
 from bot.console.room.here import Answer, Here, done, line
 from bot.console.room.parser import Asked
 from bot.contract import bridge
-from bot.dispatcher import claim
 from bot.store import database, events
 
 
@@ -17,7 +16,7 @@ async def solve(store: database.Store, way: bridge.Bridge | None, answer: str) -
     if way is None or not isinstance(way, bridge.SolvesChallenges):
         return None
     controls = await store.read(events.controls)
-    token = controls.get(f"{claim.CHALLENGE}:{way.channel}")
+    token = controls.get(f"{events.CHALLENGE}:{way.channel}")
     return None if token is None else await way.solve(token, answer)
 
 

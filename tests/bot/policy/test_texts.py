@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.contract import segments
-from bot.policy import language, optout, texts
+from bot.contract import messages, optout, segments
+from bot.policy import language, texts
 
 _ALL = [pytest.param(text, id=f"{text.key}-{text.tone}-{text.language}") for text in texts.TEXTS]
 
@@ -29,7 +29,7 @@ def test_one_gsm7_part_that_ends_with_the_opt_out_word(text: texts.Text) -> None
     assert counted.encoding is segments.Encoding.GSM_7, counted.guilty
     assert counted.parts == 1, counted.units
     assert body.endswith(" STOP")
-    assert optout.read(body.rsplit(maxsplit=1)[-1]) is optout.Wish.STOP
+    assert optout.read(body.rsplit(maxsplit=1)[-1]) is messages.Wish.STOP
 
 
 @pytest.mark.parametrize("text", _ALL)

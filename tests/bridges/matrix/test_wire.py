@@ -176,7 +176,12 @@ def test_contacts_by_their_kind() -> None:
     "told",
     [
         event({"msgtype": "m.notice", "body": "I am a robot"}),
-        text("STOP", **{"m.relates_to": {"rel_type": "m.replace"}}),
+        text("* STOP mais non", **{"m.relates_to": EDIT}),
+        text("* START", **{"m.relates_to": EDIT}),
+        event({"msgtype": "m.notice", "body": "* STOP", "m.relates_to": EDIT}),
+        event({"msgtype": "m.image", "body": "* STOP", "m.relates_to": EDIT}),
+        # What counts is what it says now, not what old clients are shown.
+        text("* STOP", **{"m.relates_to": EDIT, "m.new_content": {"body": "salut"}}),
         text("\x00 "),
         event({"m.relates_to": {}}, "m.reaction"),
         event({}, "m.room.encrypted"),
@@ -186,6 +191,19 @@ def test_contacts_by_their_kind() -> None:
 )
 def test_what_is_no_contact(told: dict[str, Any]) -> None:
     assert contact(told) is None
+
+
+@pytest.mark.case("C15")
+@pytest.mark.parametrize("word", ["STOP", "stop sms", "Stopp.", "désabonner"])
+def test_an_edit_to_an_opt_out_is_that_wish_under_its_own_id(word: str) -> None:
+    now = {"msgtype": "m.text", "body": word}
+    edits = {"m.relates_to": EDIT | {"event_id": "$0"}}
+    for told in (text(f"* {word}", **edits), text("* ?", **edits, **{"m.new_content": now})):
+        wish = contact(told)
+        assert wish is not None
+        assert (wish.wish, wish.text) == (messages.Wish.STOP, word)
+        assert (wish.kind, wish.provider_id) == (messages.Kind.TEXT, "$1")
+    assert contact(text(f"* {word} {word} x", **edits)) is None
 
 
 def test_a_sealed_message_and_its_words_are_two_contacts() -> None:

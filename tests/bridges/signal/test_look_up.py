@@ -1,5 +1,6 @@
 """Look-ups: few, kept, and only real answers."""
 
+import contextlib
 import json
 
 import pytest
@@ -53,7 +54,8 @@ async def test_what_was_no_answer_is_not_kept(fault: str) -> None:
     clock = fakes.FakeClock()
     async with world.bench(lent=world.context(clock)) as (side, made):
         side.search_fault = fault
-        assert await made.look_up([NOT_THERE]) == {}
+        with contextlib.suppress(bridge.ChallengedError):
+            assert await made.look_up([NOT_THERE]) == {}
         side.search_fault = None
         side.registered.add(NOT_THERE.value)
         await clock.advance(61 if fault in {"500", "blind"} else DAY_S + 1)
@@ -65,15 +67,23 @@ async def test_the_first_challenge_ends_look_ups_until_it_is_solved() -> None:
     clock, storage = fakes.FakeClock(), fakes.FakeStorage()
     async with world.bench(lent=world.context(clock, storage)) as (side, made):
         side.search_fault = "limited"
-        assert await made.look_up([THERE]) == {}
+        with pytest.raises(bridge.ChallengedError) as met:
+            await made.look_up([THERE])
+        # The core keeps the token for whoever solves it, and health says how.
+        assert met.value.token == neighbour.TOKEN
+        assert neighbour.TOKEN not in str(met.value)
+        felt = await made.health()
+        assert felt.condition is bridge.Condition.NEEDS_HUMAN
+        assert "antirelou captcha signal" in felt.detail
         side.search_fault = None
         await clock.advance(3_600)
         assert await made.look_up([THERE]) == {}
         assert len(searches(side)) == 1
         # From the command line, which is another process with the same storage.
         other = signal.create(world.table(side.url), world.context(clock, storage))
-        assert await other.solve(neighbour.TOKEN, side.captcha)
+        assert await other.solve(met.value.token, side.captcha)
         await other.close()
+        assert (await made.health()).condition is not bridge.Condition.NEEDS_HUMAN
         assert await made.look_up([THERE]) == {THERE: None}
 
 

@@ -10,6 +10,7 @@ from bot.contract.conformance import fakes
 from bridges import signal
 from bridges.signal import bridge as signal_bridge
 from bridges.signal import doubts
+from bridges.signal import sent as ledger
 from tests.bridges.signal import envelopes, world
 from tests.bridges.signal.test_sends import sent, turn
 
@@ -34,6 +35,25 @@ async def test_a_receipt_of_a_plain_send_is_told_by_its_timestamp() -> None:
         assert receipt.provider_id == str(stamp)
         assert receipt.reply_id is None
         assert receipt.delivery is messages.Delivery.DELIVERED
+
+
+async def test_a_receipt_by_another_person_is_dropped_also_after_a_restart() -> None:
+    time, storage = fakes.FakeClock(), fakes.FakeStorage()
+    door = fakes.FakeIntake()
+    async with world.bench(lent=world.context(time, storage)) as (side, made):
+        await sent(made, time, world.reply())
+        stamp = side.ledger[0].timestamp
+        guessed = range(stamp - 40, stamp + 40)
+        again = signal.create(world.table(side.url), world.context(time, storage))
+        for one in (made, again):
+            await heard(one, door, envelopes.receipt(envelopes.aci(999), *guessed))
+            assert door.taken_receipts == []
+            # His own, among some that nobody knows.
+            await heard(one, door, envelopes.receipt(world.HIM, *guessed))
+            assert [r.provider_id for r in door.taken_receipts] == [str(stamp)]
+            door.taken_receipts.clear()
+        assert world.HIM not in json.dumps(storage.values)
+        await again.close()
 
 
 @pytest.mark.case("C03", "C04")
@@ -116,6 +136,27 @@ async def test_a_refused_send_is_made_again_after_its_time() -> None:
         await time.advance(601)
         assert isinstance(await sent(made, time, world.reply()), outcomes.Accepted)
         assert len(side.ledger) == 1
+
+
+class TestSent:
+    """Whose the last messages are."""
+
+    async def test_the_last_ones_survive_a_restart_and_their_number_is_bounded(self) -> None:
+        storage = fakes.FakeStorage()
+        kept = ledger.Sent(storage)
+        most = ledger.PAGES * ledger.ROWS
+        for stamp in range(most + 250):
+            await kept.note(stamp, f"{stamp:064x}"[::-1])
+        again = ledger.Sent(storage)
+        for one in (kept, again):
+            assert await one.whose(most + 249) == f"{most + 249:064x}"[::-1][: ledger.SHORT]
+            assert await one.whose(350) is not None
+            assert await one.whose(100) is None
+        assert len(storage.values) == ledger.PAGES
+        await again.note(most + 250, "f" * 64)
+        third = ledger.Sent(storage)
+        assert await third.whose(most + 249) is not None
+        assert await third.whose(most + 250) == "f" * ledger.SHORT
 
 
 class TestDoubts:

@@ -3,16 +3,16 @@
 import asyncio
 import datetime as dt
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bot.contract import address, bridge, messages, outcomes
 from bot.contract.conformance import fakes
 from bridges import signal
-from bridges.signal import answers, transport
+from bridges.signal import answers, settings, transport
 from bridges.signal import bridge as signal_bridge
-from tests.bridges.signal import envelopes, neighbour, world
+from tests.bridges.signal import envelopes, line, neighbour, world
 
 HIM = address.Address(address.SIGNAL, world.HIM)
 
@@ -211,3 +211,29 @@ def test_half_failures_of_newer_servers(reason: str, verdict: transport.Verdict)
     recipient = f'{{"number":null,"uuid":"x","reason":"{reason}"}}'
     body = f'[{{"timestamp":"1700000000123","errors":{{"recipients":[{recipient}]}}}}]'
     assert answers.of_send(201, body.encode(), envelopes.OURS).verdict is verdict
+
+
+class Wary(line.Line):
+    """Signal as long as it wants a captcha for every question."""
+
+    async def search(self, numbers: Sequence[str]) -> transport.Found:
+        return transport.Found(accounts={}, limited=True, challenge=neighbour.TOKEN)
+
+
+@pytest.mark.case("C28")
+async def test_only_a_send_begun_after_a_challenge_lifts_it() -> None:
+    clock = fakes.FakeClock()
+    chosen = settings.read(world.table("http://127.0.0.1:1", gap_s=0), "signal")
+    made = signal_bridge.Signal(chosen, world.context(clock), Wary(clock, lambda: None))
+    before = asyncio.create_task(made.send(world.reply(1)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    with pytest.raises(bridge.ChallengedError):
+        await made.look_up([address.Address(address.SMS, "+33639980031")])
+    assert not before.done()
+    await turn(clock, before.done)
+    assert isinstance(before.result(), outcomes.Accepted)
+    assert (await made.health()).condition is bridge.Condition.NEEDS_HUMAN
+    later = address.Address(address.SIGNAL, envelopes.aci(2))
+    assert isinstance(await sent(made, clock, world.reply(2, later)), outcomes.Accepted)
+    assert (await made.health()).condition is bridge.Condition.UP

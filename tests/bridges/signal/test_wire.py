@@ -117,11 +117,14 @@ def test_an_edit_bears_the_id_of_what_it_replaces() -> None:
 
 
 @pytest.mark.case("C15", "C27")
-def test_an_edit_to_stop_is_a_wish_under_an_id_of_its_own() -> None:
+@pytest.mark.parametrize("word", [" Stop. ", "stop sms", "stopp", "désabonner", "baja"])
+def test_an_edit_to_an_opt_out_is_a_wish_under_an_id_of_its_own(word: str) -> None:
     first = handed_in(envelopes.text(HIM, "salut", AT_MS))
-    edit = handed_in(envelopes.edit(HIM, " Stop. ", AT_MS + 9, AT_MS))
+    edit = handed_in(envelopes.edit(HIM, word, AT_MS + 9, AT_MS))
     assert edit.wish is messages.Wish.STOP
     assert edit.provider_id != first.provider_id
+    assert handed_in(envelopes.edit(HIM, word, AT_MS + 9, AT_MS)).provider_id == edit.provider_id
+    assert handed_in(envelopes.edit(HIM, "start", AT_MS + 9, AT_MS)).wish is None
     assert handed_in(envelopes.edit(HIM, "stop tu me plais", AT_MS + 9, AT_MS)).wish is None
 
 

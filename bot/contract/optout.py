@@ -3,6 +3,7 @@
 A word counts only when it is the whole message: "stop tu me plais" is a contact, "STOP." is a wish.
 Pleas between people ("arrête", "basta", "para") are left out on purpose, and so is Twilio's YES:
 both are ordinary answers. What a provider reports by itself (OptOutType) is read by its bridge.
+The core reads every message; a bridge needs this only for edits, which are no contacts themselves.
 The word lists are the union of what carriers and providers use in the seven languages (CTIA
 messaging principles, AF2M's STOP, Twilio's default keywords).
 """
@@ -10,17 +11,11 @@ messaging principles, AF2M's STOP, Twilio's default keywords).
 import re
 import string
 import unicodedata
-from enum import StrEnum
+
+from bot.contract import messages
 
 _LONGEST_READ = 256
 """Characters after outer white space; nobody pads a STOP further, and work stays bounded."""
-
-
-class Wish(StrEnum):
-    """What the sender asks for."""
-
-    STOP = "stop"
-    START = "start"
 
 
 # Written as `_words` leaves them: lower case, no accents, one space between words.
@@ -73,7 +68,7 @@ _AROUND = string.punctuation + string.whitespace
 _BETWEEN_WORDS = re.compile(r"[\s_./+-]+")
 
 
-def read(text: str) -> Wish | None:
+def read(text: str) -> messages.Wish | None:
     """Read the wish of a whole message, None for every other message."""
     stripped = text.strip()
     if not stripped or len(stripped) > _LONGEST_READ:
@@ -82,7 +77,11 @@ def read(text: str) -> Wish | None:
     if not stripped.isascii():
         apart = unicodedata.normalize("NFKD", stripped.translate(_ODD_LETTERS))
     word = _words(apart)
-    wish = Wish.STOP if word in _STOP_WORDS else Wish.START if word in _START_WORDS else None
+    wish = None
+    if word in _STOP_WORDS:
+        wish = messages.Wish.STOP
+    elif word in _START_WORDS:
+        wish = messages.Wish.START
     # Last, because hardly any message gets here: letters of another alphabet are words as well.
     if wish is not None and any(c.isalpha() and not c.isascii() for c in apart):
         return None

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.policy import optout
+from bot.contract import messages, optout
 
-STOP, START = optout.Wish.STOP, optout.Wish.START
+STOP, START = messages.Wish.STOP, messages.Wish.START
 
 _STOPS = (
     "STOP stop Stop ARRET arret ARRÊT arrêt STOPALL UNSUBSCRIBE unsubscribe END QUIT CANCEL REVOKE"
@@ -80,7 +80,7 @@ def test_start_words_of_each_language(word: str) -> None:
         ("STOP" + " je t'aime" * 500, None),
     ],
 )
-def test_only_the_whole_message_counts(text: str, wish: optout.Wish | None) -> None:
+def test_only_the_whole_message_counts(text: str, wish: messages.Wish | None) -> None:
     assert optout.read(text) is wish
 
 
