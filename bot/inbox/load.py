@@ -81,7 +81,8 @@ def items(
                 hashes=tuple(keys.hash_address(a.network, a.value) for a in people),
             )
         )
-    out.sort(key=lambda item: (item.at_ms, item.message.provider_id))
+    # An id is unique within its channel only.
+    out.sort(key=lambda item: (item.at_ms, item.message.provider_id, item.message.channel))
     return out
 
 

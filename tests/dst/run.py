@@ -96,6 +96,7 @@ class Player:
             linked=people.Linked(),
         )
         self._agenda: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
+        self._jumps: list[tuple[float, int]] = []
         self._order = itertools.count()
         self._houses: list[build.Rooms] = []
         self._keys = vault.throwaway(seed)
@@ -184,7 +185,8 @@ class Player:
         for _ in range(draw.randint(1, 4)):
             self._at(draw.uniform(0, 39_000), self._pausing(draw.uniform(60, 5_000)))
         for _ in range(draw.randint(0, 2)):
-            self._at(draw.uniform(0, 39_000), self._jump(draw.choice((-3_600, 3_600, -400, 400))))
+            jump = (draw.uniform(0, 39_000), draw.choice((-3_600, 3_600, -400, 400)))
+            heapq.heappush(self._jumps, jump)
         for _ in range(8):
             self._at(draw.uniform(5_000, 45_000), self._deciding)
 
@@ -207,13 +209,13 @@ class Player:
 
         return act
 
-    def _jump(self, by_s: int) -> Callable[[], Awaitable[None]]:
-        async def act() -> None:
+    def _set_clocks(self) -> None:
+        """Between ticks: within one, nobody could say what the clock was at a send."""
+        while self._jumps and self._jumps[0][0] <= self.clock.monotonic():
+            _, by_s = heapq.heappop(self._jumps)
             self.run.faults["clock_jump"] += 1
             self.clock.shift += dt.timedelta(seconds=by_s)
             self._say(f"the clock jumps by {by_s} s")
-
-        return act
 
     def _delivery(self, letter: people.Letter) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
@@ -243,10 +245,13 @@ class Player:
             self.run.pauses.append(Pause(from_s=self.clock.monotonic()))
 
         async def end() -> None:
-            for pause in self.run.pauses:
-                pause.to_s = self.clock.monotonic() if pause.to_s is None else pause.to_s
             now_ms = clocks.to_ms(self.clock.now())
-            await self._store_act(lambda tx: holding.resume(tx, now_ms=now_ms, who="dst"))
+            try:
+                await self._store_act(lambda tx: holding.resume(tx, now_ms=now_ms, who="dst"))
+            finally:
+                # It lifts what was paused meanwhile too, and a kill hides whether it was stored.
+                for pause in self.run.pauses:
+                    pause.to_s = self.clock.monotonic() if pause.to_s is None else pause.to_s
 
         return begin
 
@@ -277,6 +282,7 @@ class Player:
         """Let some time pass and everything due in it happen at once, in any order."""
         step_s = self.draw.uniform(900, 1_800) if self.calm else self.draw.uniform(20, 600)
         await self.clock.advance(step_s)
+        self._set_clocks()
         due: list[Callable[[], Awaitable[Any]]] = []
         while self._agenda and self._agenda[0][0] <= self.clock.monotonic():
             due.append(heapq.heappop(self._agenda)[2])

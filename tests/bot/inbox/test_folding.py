@@ -140,7 +140,7 @@ async def either_way(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What one by one leaves behind, and what in batches."""
     batch = found + [found[i] for i in repeated if i < len(found)]
-    batch.sort(key=lambda one: (one.received_at, one.provider_id))
+    batch.sort(key=lambda one: (one.received_at, one.provider_id, one.channel))
     edges = [0, *sorted(cut for cut in cuts if cut < len(batch)), len(batch)]
     chunks = [batch[a:b] for a, b in itertools.pairwise(edges)]
     for chunk in chunks:
