@@ -89,21 +89,14 @@ def _resent(run: Run) -> Iterator[str]:
 def _early(run: Run) -> Iterator[str]:
     delay_s = settings.Reply().delay_min_s
     first: dict[address.Address, dt.datetime] = {}
-    first_s: dict[address.Address, float] = {}
     for letter in run.letters:
         for one in (letter.message.sender, *letter.message.aliases):
             key = run.linked.of(one)
             at = letter.message.received_at
             first[key] = min(first.get(key, at), at)
-            first_s[key] = min(first_s.get(key, letter.at_s), letter.at_s)
     for call in run.outside.calls:
-        key = run.linked.of(call.to)
-        wrote = first.get(key)
-        # After a clock was set back, what was held may go by the steady clock's hour.
-        if wrote is None or (
-            (call.begun - wrote).total_seconds() < delay_s
-            and call.steady_s - first_s[key] < delay_s
-        ):
+        wrote = first.get(run.linked.of(call.to))
+        if wrote is None or (call.begun - wrote).total_seconds() < delay_s:
             yield f"a reply before its time at {call.steady_s:.0f} s"
 
 
