@@ -166,7 +166,11 @@ class Due:
 
 
 def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
-    """At due time, by everything known by then. A hand reply is subject to the wish alone."""
+    """At due time, by everything known by then. A hand reply is subject to the wish alone.
+
+    What was held comes back due at once; a clock that was set back must not make that early.
+    """
+    earliest_ms = facts.first_ms + rules.delay_min_s * 1000
     for holds, due in (
         (facts.opted_out, Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)),
         (facts.blocked, Due(step=Step.CANCEL, reason=Reason.BLOCKED)),
@@ -175,6 +179,10 @@ def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
         (
             facts.now_ms >= expires_ms(facts.first_ms, rules),
             Due(step=Step.EXPIRE, reason=Reason.EXPIRED),
+        ),
+        (
+            facts.now_ms < earliest_ms,
+            Due(step=Step.LATER, reason=Reason.FIRST_CONTACT, at_ms=earliest_ms),
         ),
         (
             facts.topic is not None and not facts.approved,

@@ -125,3 +125,22 @@ def test_due_replies_are_decided_again(change: dict[str, object], step: Step, re
     due = decision.decide_due(facts, RULES)
     assert (due.step, due.reason) == (step, reason)
     assert due.at_ms == (facts.night_ends_ms if step is Step.LATER else None)
+
+
+@pytest.mark.case("C16", "C32")
+def test_a_clock_that_was_set_back_makes_nothing_early() -> None:
+    rules = settings.Reply()
+    earliest_ms = 10_000_000 + rules.delay_min_s * 1000
+    early = decision.DueFacts(
+        now_ms=earliest_ms - 1,
+        first_ms=10_000_000,
+        automatic=True,
+        opted_out=False,
+        blocked=False,
+        night_ends_ms=None,
+        approved=True,
+    )
+    due = decision.decide_due(early, rules)
+    assert (due.step, due.at_ms) == (decision.Step.LATER, earliest_ms)
+    then = dataclasses.replace(early, now_ms=earliest_ms)
+    assert decision.decide_due(then, rules).step is decision.Step.SEND
