@@ -124,7 +124,7 @@ class Moderators:
         await taker.load()
         ask = functools.partial(account.prove, live, self._settings, self._context)
         await taker.tell(await account.patiently(ask, live.patience, self.channel))
-        since = await self._cursor(door)
+        since = await sync.cursor(door, self._context)
         async with asyncio.TaskGroup() as group:
             group.create_task(listening.run(since), name=f"{self.channel} sync")
             group.create_task(speaker.run(), name=f"{self.channel} speaker")
@@ -133,13 +133,6 @@ class Moderators:
     async def _take(self, taker: moderators.Taker, news: sync.News) -> None:
         await taker.take(news)
         self._last_event_at = self._context.clock.now()
-
-    async def _cursor(self, door: room.Door) -> str | None:
-        while True:
-            try:
-                return await door.cursor(self.channel)
-            except intake.NotStoredError as away:
-                await self._context.clock.sleep(away.retry_after_s)
 
     async def _join(
         self, live: account.Live, taker: moderators.Taker, joins: invites.Joins

@@ -112,7 +112,7 @@ class Handle:
         )
         prove = functools.partial(account.prove, live, self._settings, self._context)
         await account.patiently(prove, live.patience, self.channel)
-        since = await self._cursor(door)
+        since = await sync.cursor(door, self._context)
         self._live, self._rooms, self._joins = live, rooms, joins
         async with asyncio.TaskGroup() as group:
             group.create_task(listening.run(since), name=f"{self.channel} sync")
@@ -121,13 +121,6 @@ class Handle:
     async def _take(self, rooms: direct.Rooms, news: sync.News) -> None:
         await rooms.take(news)
         self._last_event_at = self._context.clock.now()
-
-    async def _cursor(self, door: intake.Intake) -> str | None:
-        while True:
-            try:
-                return await door.cursor(self.channel)
-            except intake.NotStoredError as away:
-                await self._context.clock.sleep(away.retry_after_s)
 
     async def _go_in(
         self, live: account.Live, rooms: direct.Rooms, joins: invites.Joins, door: intake.Intake

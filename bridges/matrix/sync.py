@@ -11,9 +11,9 @@ import dataclasses
 import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from bot.contract import bridge, clock
+from bot.contract import bridge, clock, intake
 from bridges.matrix import calls, crypto, gaps, trust, wire
 
 POLL_S: Final = 30
@@ -274,3 +274,19 @@ def _events(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _dict(told: object) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
+
+
+class Keeper(Protocol):
+    """A door of the core that keeps our place in the stream."""
+
+    async def cursor(self, channel: str) -> str | None:
+        """As contract.intake.Intake.cursor."""
+
+
+async def cursor(door: Keeper, context: bridge.Context) -> str | None:
+    """Where we stopped; waits for a store that is away."""
+    while True:
+        try:
+            return await door.cursor(context.channel)
+        except intake.NotStoredError as away:
+            await context.clock.sleep(away.retry_after_s)

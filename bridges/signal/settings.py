@@ -16,7 +16,6 @@ from typing import Final
 from bot.contract import address, bridge
 
 KIND: Final = "signal"
-SECRET_CHARACTERS: Final = 16
 _USERNAME = re.compile(r"[^\W\d]\w{2,31}\.[0-9]{2,9}\Z")
 _LINK: Final = re.compile(r"https://signal\.me/#(eu|p)/[A-Za-z0-9_+-]{4,200}\Z")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
