@@ -131,7 +131,14 @@ def _only_noted(item: Any, person: Any, written: Any) -> None:  # noqa: ANN401 (
 
 
 def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both guards: the time that is set at arrival, and the second look when it has come."""
     monkeypatch.setattr(delay, "first", lambda at_ms, _rules, _draw: at_ms + 600_000)
+    real = decision.decide_due
+
+    def decide(facts: Any, rules: Any) -> Any:  # noqa: ANN401 (as the real one)
+        return real(facts, dataclasses.replace(rules, delay_min_s=0))
+
+    monkeypatch.setattr(decision, "decide_due", decide)
 
 
 def windows_are_given_back_by_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
