@@ -52,7 +52,7 @@ format: setup ## let ruff format and mend what it can
 
 lock: setup ## write the lock files anew, newest versions within pyproject.toml
 	@.tools/bin/uv pip compile $(LOCK) --upgrade tools/bootstrap.in -o tools/bootstrap.lock
-	@.tools/bin/uv pip compile $(LOCK) --upgrade --extra dev --extra charts --extra fast --extra postgresql \
+	@.tools/bin/uv pip compile $(LOCK) --upgrade --extra dev --extra charts --extra fast --extra postgresql --extra print --extra bench --extra docs \
 		pyproject.toml -o requirements.lock
 	@! grep -nE '://|--(extra-)?index-url|--find-links' requirements.lock tools/bootstrap.lock || \
 		{ echo 'lock: an address got into a lock file'; exit 1; }
