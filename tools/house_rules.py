@@ -126,23 +126,23 @@ def phones(line: str) -> Iterator[str]:
 
 
 def python_faults(path: str, text: str) -> Iterator[Fault]:
-    """Rules for Python: sizes and broad excepts in the program, assertions and time in tests."""
+    """Rules for Python: sizes, broad excepts in the program, assertions and time in tests."""
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
         yield Fault(path=path, line=error.lineno or 1, rule=f"does not parse: {error.msg}")
         return
-    if path.startswith("tests/"):
-        yield from test_faults(path, tree)
-    else:
-        yield from program_faults(path, text, tree)
-
-
-def program_faults(path: str, text: str, tree: ast.Module) -> Iterator[Fault]:
-    """Sizes, broad excepts and unwritten functions of what is not a test."""
     lines = len(text.splitlines())
     if lines > FILE_LINES_MAX:
         yield Fault(path=path, line=1, rule=f"{lines} lines (at most {FILE_LINES_MAX})")
+    if path.startswith("tests/"):
+        yield from test_faults(path, tree)
+    else:
+        yield from program_faults(path, tree)
+
+
+def program_faults(path: str, tree: ast.Module) -> Iterator[Fault]:
+    """Sizes, broad excepts and unwritten functions of what is not a test."""
     edge = path in BROAD_EXCEPT_EDGES
     for node in ast.walk(tree):
         if rule := size_rule(node) or unwritten_rule(node) or ("" if edge else broad_rule(node)):

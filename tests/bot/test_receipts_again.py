@@ -18,20 +18,12 @@ LATER = dt.timedelta(hours=3)
 FEE = money.Money(1_000, "EUR")
 
 
-async def lapse(rooms: build.Rooms, hours: float) -> None:
-    assert isinstance(rooms.clock, fake.Clock)
-    for _ in range(int(hours * 4)):
-        await rooms.clock.advance(900)
-        while await rooms.dispatcher.step():
-            pass
-
-
 async def sent(world: fake.World) -> build.Rooms:
     """Rooms in which one reply was just accepted, without its price."""
     world.outcome = lambda _: outcomes.Accepted(provider_id=f"p{len(world.sent)}")
     rooms = await fake.rooms(world)
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2)
     assert len(world.sent) == 1
     return rooms
 
@@ -63,14 +55,14 @@ async def test_one_later_attempt_not_before_its_time_and_never_a_second() -> Non
     # The same news again changes nothing.
     await rooms.intake.receipts([failed(rooms, "p0")])
     assert await states(rooms) == {"failed": 1, "scheduled": 1}
-    await lapse(rooms, 2.75)
+    await fake.lapse(rooms, 2.75)
     assert len(world.sent) == 1
-    await lapse(rooms, 0.5)
+    await fake.lapse(rooms, 0.5)
     first, second = world.sent
     assert (first.recipient, first.text) == (second.recipient, second.text)
     assert first.reply_id != second.reply_id
     await rooms.intake.receipts([failed(rooms, "p1")])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12)
     assert len(world.sent) == 2
     assert await states(rooms) == {"failed": 2}
     spent = await rooms.store.read(
@@ -85,7 +77,7 @@ async def test_he_keeps_his_window_meanwhile() -> None:
     await rooms.intake.receipts([failed(rooms, "p0")])
     again = fake.message(1, text="hello?", at=rooms.clock.now())
     await rooms.intake.accept([again])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12)
     assert len(world.sent) == 2
 
 
@@ -99,7 +91,7 @@ async def test_not_for_another_address_nor_without_one_nor_too_late() -> None:
         world = fake.World()
         rooms = await sent(world)
         await rooms.intake.receipts([failed(rooms, "p0", **changes)])
-        await lapse(rooms, 12)
+        await fake.lapse(rooms, 12)
         assert len(world.sent) == 1
         assert await states(rooms) == {"failed": 1}
 
@@ -109,7 +101,7 @@ async def test_a_wish_ends_it() -> None:
     rooms = await sent(world)
     await rooms.intake.receipts([failed(rooms, "p0")])
     await rooms.intake.accept([fake.message(1, text="STOP", at=rooms.clock.now())])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12)
     assert len(world.sent) == 1
     assert await states(rooms) == {"failed": 1, "cancelled": 1}
 
@@ -119,12 +111,12 @@ async def test_what_was_unknown_is_never_sent_again() -> None:
     world.outcome = lambda _: outcomes.Unknown(reason="timeout")
     rooms = await fake.rooms(world)
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2)
     (reply,) = world.sent
     world.outcome = lambda _: None
     news = failed(rooms, "p0", reply_id=reply.reply_id)
     await rooms.intake.receipts([dataclasses.replace(news, provider_id=None)])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12)
     assert len(world.sent) == 1
 
 
@@ -134,7 +126,7 @@ async def test_an_account_in_trouble_is_fed_nothing_more() -> None:
     news = failed(rooms, "p0", reason="30007", stop_channel=True, retry_at=None)
     await rooms.intake.receipts([news, news])
     await rooms.intake.accept([fake.message(2, at=rooms.clock.now())])
-    await lapse(rooms, 4)
+    await fake.lapse(rooms, 4)
     assert len(world.sent) == 1
     assert "stopped:sms" in await rooms.store.read(events.controls)
     told = sa.select(sa.func.count()).where(tables.events.c.kind == "channel_stopped")
@@ -149,7 +141,7 @@ async def test_stop_start_and_writing_again_bring_no_reply_after_reply() -> None
     await rooms.intake.receipts([failed(rooms, "p0", reason="30008")])
     for words in ("STOP", "START", "hello again"):
         await rooms.intake.accept([fake.message(1, text=words, at=rooms.clock.now())])
-        await lapse(rooms, 4)
+        await fake.lapse(rooms, 4)
     assert len(world.sent) == 1
 
 
@@ -159,10 +151,10 @@ async def test_a_later_attempt_that_is_refused_keeps_the_window_too() -> None:
     rooms = await sent(world)
     await rooms.intake.receipts([failed(rooms, "p0")])
     world.outcome = lambda _: outcomes.Rejected(reason="21211")
-    await lapse(rooms, 4)
+    await fake.lapse(rooms, 4)
     world.outcome = lambda _: None
     await rooms.intake.accept([fake.message(1, text="hello again", at=rooms.clock.now())])
-    await lapse(rooms, 4)
+    await fake.lapse(rooms, 4)
     assert len(world.sent) == 1
 
 
@@ -172,6 +164,6 @@ async def test_a_mode_that_holds_holds_the_later_attempt() -> None:
     await rooms.intake.receipts([failed(rooms, "p0")])
     seen = dataclasses.replace(snapshot.CALM, mode=snapshot.Mode.RECEIVE_ONLY)
     rooms.dispatcher._plan = dataclasses.replace(rooms.dispatcher._plan, flood=lambda: seen)
-    await lapse(rooms, 4)
+    await fake.lapse(rooms, 4)
     assert len(world.sent) == 1
     assert await states(rooms) == {"failed": 1, "held": 1}

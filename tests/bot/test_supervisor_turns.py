@@ -6,10 +6,10 @@ import asyncio
 
 from bot import supervisor
 from bot.contract import intake
-from tests.bot import test_supervisor as base
+from tests.bot import supervised
 
 
-class Heard(base.Line):
+class Heard(supervised.Line):
     """Knows whether anybody listens on it."""
 
     _listening = 0
@@ -26,19 +26,19 @@ class Heard(base.Line):
 
 
 async def test_a_channel_is_listened_on_while_it_is_our_turn() -> None:
-    clock = base.Clock()
+    clock = supervised.Clock()
     line, ours = Heard(clock, None), asyncio.Event()
 
     async def turn() -> bool:
         return ours.is_set()
 
     keeper = supervisor.Supervisor(clock=clock, draw=lambda: 1.0)
-    keeper.listen(line, base.Door(), turn)
-    async with base.running(keeper, clock):
+    keeper.listen(line, supervised.Door(), turn)
+    async with supervised.running(keeper, clock):
         await clock.pass_by(20)
         assert line.heard() == 0
         told = await keeper.health()
-        assert base.part(told, "bridges", line.channel, "detail") == "another process listens"
+        assert supervised.part(told, "bridges", line.channel, "detail") == "another process listens"
         assert told["ok"] is True
         ours.set()
         await clock.pass_by(supervisor.TURN_S)
@@ -47,4 +47,4 @@ async def test_a_channel_is_listened_on_while_it_is_our_turn() -> None:
         await clock.pass_by(supervisor.TURN_S)
         assert line.heard() == 0
         # Nothing failed, so nothing was started again.
-        assert base.part(await keeper.health(), "bridges", line.channel, "restarts") == 0
+        assert supervised.part(await keeper.health(), "bridges", line.channel, "restarts") == 0

@@ -117,3 +117,14 @@ def message(
         "text": text,
     }
     return messages.InboundMessage(**(values | more))  # type: ignore[arg-type]
+
+
+async def lapse(rooms: build.Rooms, hours: float, *, every_s: int = 900) -> None:
+    """Let virtual time pass; at every `every_s` seconds the flood is looked at and all is sent."""
+    moment = rooms.clock
+    assert isinstance(moment, Clock)
+    for _ in range(round(hours * 3600 / every_s)):
+        await moment.advance(every_s)
+        await rooms.flood.look()
+        while await rooms.dispatcher.step():
+            pass

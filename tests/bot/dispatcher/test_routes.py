@@ -13,7 +13,7 @@ from bot import build, ledger, outbox
 from bot.contract import address, bridge, messages, money, outcomes
 from bot.policy import routing, settings
 from bot.store import pool, tables
-from tests.bot.dispatcher.test_dispatcher import lapse, states
+from tests.bot.dispatcher import seen
 from tests.fakes import world as fake
 
 SIM = "+33639988888"
@@ -84,7 +84,7 @@ async def test_by_default_he_is_answered_from_where_he_wrote_to_whatever_it_cost
     twilio, sim = accounts()
     rooms = await open_house(twilio, sim, core=core("same"))
     await rooms.intake.accept([fake.message(n) for n in range(5)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(twilio.sent), len(sim.sent)) == (5, 0)
     assert {one.sender.value for one in twilio.sent} == {fake.OURS}
 
@@ -94,7 +94,7 @@ async def test_cheapest_takes_the_free_sim_and_names_the_number_written_to() -> 
     twilio, sim = accounts()
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     (reply,) = sim.sent
     assert twilio.sent == []
     assert reply.sender.value == SIM
@@ -110,14 +110,14 @@ async def test_cheapest_takes_the_free_sim_and_names_the_number_written_to() -> 
             )
         ]
     )
-    assert await states(rooms) == {"delivered": 1}
+    assert await seen.states(rooms) == {"delivered": 1}
 
 
 async def test_a_quota_that_is_used_up_leaves_the_rest_to_the_next_cheapest() -> None:
     twilio, sim = accounts()
     rooms = await open_house(twilio, sim, core=core(recipients_per_month=3))
     await rooms.intake.accept([fake.message(n) for n in range(10)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(sim.sent), len(twilio.sent)) == (3, 7)
     # Who is answered by the number he wrote to gets the operator's own text.
     assert not any(SIM in one.text or fake.OURS in one.text for one in twilio.sent)
@@ -134,12 +134,12 @@ async def test_no_more_sent_than_the_ratio_to_what_was_received_allows() -> None
     twilio, sim = accounts()
     rooms = await open_house(twilio, sim, core=core(sent_per_received=0.5))
     await rooms.intake.accept([on_sim(n) for n in range(8)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(sim.sent), len(twilio.sent)) == (4, 4)
     # The days before count too, on both sides.
-    await lapse(rooms, 24)
+    await fake.lapse(rooms, 24)
     await rooms.intake.accept([on_sim(100 + n, rooms.clock.now()) for n in range(4)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(sim.sent), len(twilio.sent)) == (6, 6)
 
 
@@ -165,7 +165,7 @@ async def test_the_dearest_destinations_get_the_free_quota() -> None:
         )
     )
     await rooms.intake.accept([fake.message(n) for n in range(30)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert {int(one.recipient.value[-1]) % 2 for one in sim.sent} == {1}
     assert len(sim.sent) == 15
     assert {int(one.recipient.value[-1]) % 2 for one in twilio.sent} == {0}
@@ -181,11 +181,11 @@ async def test_a_refusal_elsewhere_goes_back_to_the_number_written_to() -> None:
     sim.outcome = lambda _: outcomes.Rejected(reason="not_reached")
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert len(twilio.sent) == 1
     assert twilio.sent[0].sender.value == fake.OURS
     assert fake.OURS not in twilio.sent[0].text
-    assert await states(rooms) == {"sent": 1}
+    assert await seen.states(rooms) == {"sent": 1}
 
 
 @pytest.mark.case("C04")
@@ -194,9 +194,9 @@ async def test_no_other_way_once_it_may_be_out() -> None:
     sim.outcome = lambda _: outcomes.Unknown(reason="timeout")
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12)
     assert (len(sim.sent), len(twilio.sent)) == (1, 0)
-    assert await states(rooms) == {"unknown": 1}
+    assert await seen.states(rooms) == {"unknown": 1}
 
 
 async def test_a_refusal_by_the_number_written_to_is_the_end() -> None:
@@ -205,8 +205,8 @@ async def test_a_refusal_by_the_number_written_to_is_the_end() -> None:
     sim.knows = lambda _: False
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 3)
-    assert await states(rooms) == {"failed": 1}
+    await fake.lapse(rooms, 3)
+    assert await seen.states(rooms) == {"failed": 1}
 
 
 async def test_a_wait_elsewhere_keeps_where_he_wrote_to() -> None:
@@ -215,10 +215,10 @@ async def test_a_wait_elsewhere_keeps_where_he_wrote_to() -> None:
     sim.outcome = lambda _: outcomes.NotNow(reason="busy", retry_at=later)
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 3)
-    assert await states(rooms) == {"scheduled": 1}
+    await fake.lapse(rooms, 3)
+    assert await seen.states(rooms) == {"scheduled": 1}
     sim.knows = lambda _: False
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     (reply,) = twilio.sent
     assert reply.sender.value == fake.OURS
 
@@ -228,7 +228,7 @@ async def test_a_stopped_channel_leaves_its_replies_to_others() -> None:
     sim.outcome = lambda _: outcomes.Rejected(reason="auth", stop_channel=True)
     rooms = await open_house(twilio, sim, core=core())
     await rooms.intake.accept([fake.message(n) for n in range(3)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(sim.sent), len(twilio.sent)) == (0, 3)
 
 
@@ -248,7 +248,7 @@ async def test_first_contacts_on_another_network_have_a_quota_and_look_ups_too()
     assert await rooms.janitor.step("look_ups") == {"looked_up": 0}
     assert len(set(signal.asked)) == 5
     signal.knows = lambda who: who in signal.asked
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(signal.sent), len(twilio.sent)) == (2, 7)
     assert {one.recipient.network for one in signal.sent} == {address.SMS}
 
@@ -259,7 +259,7 @@ async def test_every_reply_is_accounted_for_whatever_way_it_went() -> None:
     for day in range(2):
         at = rooms.clock.now()
         await rooms.intake.accept([fake.message(100 * day + n, at=at) for n in range(8)])
-        await lapse(rooms, 24)
+        await fake.lapse(rooms, 24)
     assert len(sim.sent) == 6
     assert len(twilio.sent) == 10
     assert len({one.recipient for one in sim.sent + twilio.sent}) == 16

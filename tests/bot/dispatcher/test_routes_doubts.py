@@ -13,8 +13,8 @@ from bot.contract import address, bridge, clock, outcomes
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import events, pool, tables
+from tests.bot.dispatcher import seen
 from tests.bot.dispatcher import test_routes as on_routes
-from tests.bot.dispatcher.test_dispatcher import lapse, states
 from tests.fakes import world as fake
 
 HOUR_MS = 3_600_000
@@ -28,9 +28,9 @@ async def test_a_pause_of_the_number_written_to_is_waited_for() -> None:
     await rooms.intake.accept([fake.message(n) for n in range(1, 6)])
     until_ms = clock.to_ms(rooms.clock.now()) + 3 * HOUR_MS
     await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sms", str(until_ms)))
-    await lapse(rooms, 2.5)
-    assert await states(rooms) == {"scheduled": 5}
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 2.5)
+    assert await seen.states(rooms) == {"scheduled": 5}
+    await fake.lapse(rooms, 3)
     assert len(twilio.sent) == 5
 
 
@@ -41,7 +41,7 @@ async def test_nothing_goes_by_a_channel_that_waits_for_a_moderator() -> None:
     reply = dataclasses.replace(told.reply, release_channels=frozenset({"sms"}))
     rooms = await on_routes.open_house(platform, sim, core=dataclasses.replace(told, reply=reply))
     await rooms.intake.accept([on_routes.on_sim(n) for n in range(5)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert (len(platform.sent), len(sim.sent)) == (0, 5)
 
 
@@ -55,7 +55,7 @@ async def test_what_waits_for_money_goes_when_a_free_quota_has_room() -> None:
     )
     await rooms.intake.accept([fake.message(n) for n in range(10)])
     for _ in range(10):
-        await lapse(rooms, 1)
+        await fake.lapse(rooms, 1)
         await rooms.janitor.step("tidy")
     assert (len(twilio.sent), len(sim.sent)) == (0, 10)
 
@@ -66,7 +66,7 @@ async def test_a_number_that_the_channel_has_no_more_sends_nothing() -> None:
     gone = bridge.OwnAddress(address=address.Address(address.SMS, "+33639987777"))
     await rooms.store.write(lambda tx: pool.enter(tx, "sim", (gone,), 0))
     await rooms.intake.accept([fake.message(n) for n in range(10)])
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert {one.sender.value for one in sim.sent} == {on_routes.SIM}
 
 
@@ -81,7 +81,7 @@ async def test_a_moderators_own_words_come_from_the_number_written_to() -> None:
         tx.execute(sa.update(tables.replies).values(automatic=False, text_enc=sealed))
 
     await rooms.store.write(by_hand)
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     (reply,) = twilio.sent
     assert (reply.sender.value, reply.text) == (fake.OURS, "Call 17.")
     assert sim.sent == []
@@ -105,8 +105,8 @@ async def _spared(*, cap_micros: int | None) -> tuple[build.Rooms, on_routes.Acc
 
 async def test_a_spared_free_way_is_taken_where_pacing_keeps_the_paid_one() -> None:
     rooms, sim = await _spared(cap_micros=60_000)
-    await lapse(rooms, 3)
-    counts = await states(rooms)
+    await fake.lapse(rooms, 3)
+    counts = await seen.states(rooms)
     assert counts == {"sent": 10}
     assert len(sim.sent) >= 9
 
@@ -117,7 +117,7 @@ async def test_the_mode_that_spends_nothing_takes_the_free_way() -> None:
     seen = dataclasses.replace(snapshot.CALM, mode=snapshot.Mode.FREE_ONLY)
     plan = dataclasses.replace(rooms.dispatcher._plan, flood=lambda: seen)
     rooms.dispatcher._plan = plan
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3)
     assert len(sim.sent) == 10
 
 
@@ -130,12 +130,12 @@ async def test_what_may_be_out_on_another_network_is_not_paid_for_too() -> None:
     signal.outcome = lambda _: outcomes.NotNow(reason="429", retry_at=later)
     rooms = await on_routes.open_house(twilio, signal, core=on_routes.core())
     await rooms.intake.accept([fake.message(1)])
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2)
     await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sim", "forever"))
-    await lapse(rooms, 6)
+    await fake.lapse(rooms, 6)
     assert twilio.sent == []
-    assert await states(rooms) == {"scheduled": 1}
+    assert await seen.states(rooms) == {"scheduled": 1}
     signal.outcome = lambda _: None
     await rooms.store.write(lambda tx: events.control(tx, 0, "paused:sim", None))
-    await lapse(rooms, 1)
+    await fake.lapse(rooms, 1)
     assert (len(signal.sent), len(twilio.sent)) == (1, 0)

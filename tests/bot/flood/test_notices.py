@@ -14,7 +14,7 @@ from bot.flood import orders
 from bot.policy.flood.snapshot import Mode
 from bot.store import tables
 from tests.bot.flood.test_look import Crowd, core
-from tests.bot.flood.test_orders import lapse, set_mode
+from tests.bot.flood.test_orders import set_mode
 from tests.fakes import world as fake
 
 
@@ -80,7 +80,7 @@ async def test_the_end_of_the_days_money_is_told_and_the_next_day() -> None:
 async def test_what_people_set_is_told_with_who_and_until_when() -> None:
     rooms = await fake.rooms(fake.World())
     await set_mode(rooms, Mode.REVIEW, 2)
-    await lapse(rooms, 3)
+    await fake.lapse(rooms, 3, every_s=300)
     changes = await told(rooms, "mode")
     by_hand, over = whys(changes)
     assert by_hand == ("normal", "review", "Set by hand by anna.")

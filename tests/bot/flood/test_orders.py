@@ -65,16 +65,6 @@ async def set_mode(rooms: build.Rooms, mode: Mode, hours: float | None = None) -
     assert done.ok
 
 
-async def lapse(rooms: build.Rooms, hours: float) -> None:
-    moment = rooms.clock
-    assert isinstance(moment, fake.Clock)
-    for _ in range(round(hours * 12)):
-        await moment.advance(300)
-        await rooms.flood.look()
-        while await rooms.dispatcher.step():
-            pass
-
-
 async def held(rooms: build.Rooms) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in await rooms.store.read(lambda tx: outbox.in_state(tx, State.HELD, 99_999)):
@@ -94,13 +84,13 @@ async def test_a_holding_mode_holds_everything_and_lets_it_go_at_its_end(mode: M
     world = fake.World()
     rooms = await fake.rooms(world)
     await rooms.intake.accept([fake.message(n) for n in range(30)])
-    await lapse(rooms, 0.5)
+    await fake.lapse(rooms, 0.5, every_s=300)
     await set_mode(rooms, mode, 4)
-    await lapse(rooms, 3.9)
+    await fake.lapse(rooms, 3.9, every_s=300)
     assert world.sent == []
     assert await held(rooms) == {"mode": 30}
     assert mode_of(rooms) is mode
-    await lapse(rooms, 0.5)
+    await fake.lapse(rooms, 0.5, every_s=300)
     assert len(world.sent) == 30
     assert mode_of(rooms) is Mode.NORMAL
     assert await rooms.store.read(events.controls) == {}
@@ -118,7 +108,7 @@ async def test_a_mode_binds_the_very_next_claim_without_a_look() -> None:
     await rooms.dispatcher.step()
     assert world.sent == []
     await set_mode(rooms, Mode.NORMAL)
-    await lapse(rooms, 0.1)
+    await fake.lapse(rooms, 0.1, every_s=300)
     assert len(world.sent) == 1
 
 
@@ -128,12 +118,12 @@ async def test_free_only_answers_where_it_costs_nothing() -> None:
     await set_mode(rooms, Mode.FREE_ONLY, 6)
     await rooms.intake.accept([fake.message(n) for n in range(10)])
     await rooms.intake.accept([fake.message(n, channel="free") for n in range(100, 110)])
-    await lapse(rooms, 4)
+    await fake.lapse(rooms, 4, every_s=300)
     assert (len(paid.sent), len(free.sent)) == (0, 10)
     rows = await rooms.store.read(lambda tx: outbox.in_state(tx, State.HELD, 99))
     assert {(row["reason"], row["quoted_micros"]) for row in rows} == {("mode", fake.PRICE)}
     assert len(rows) == 10
-    await lapse(rooms, 2.2)
+    await fake.lapse(rooms, 2.2, every_s=300)
     assert len(paid.sent) == 10
 
 
@@ -143,10 +133,10 @@ async def test_from_review_to_free_only_lets_only_the_free_ones_go() -> None:
     await set_mode(rooms, Mode.REVIEW)
     await rooms.intake.accept([fake.message(n) for n in range(5)])
     await rooms.intake.accept([fake.message(n, channel="free") for n in range(100, 105)])
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2, every_s=300)
     assert await held(rooms) == {"mode": 10}
     await set_mode(rooms, Mode.FREE_ONLY)
-    await lapse(rooms, 0.5)
+    await fake.lapse(rooms, 0.5, every_s=300)
     assert (len(paid.sent), len(free.sent)) == (0, 5)
     assert await held(rooms) == {"mode": 5}
 
@@ -161,21 +151,21 @@ async def test_the_money_of_the_day_is_up_and_the_next_day_goes_on() -> None:
     )
     rooms = await fake.rooms(paid, free, core=limited)
     await rooms.intake.accept([fake.message(n) for n in range(10)])
-    await lapse(rooms, 6)
+    await fake.lapse(rooms, 6, every_s=300)
     # Approved ones do not wait for their share of the day, so all of it is used.
     assert await approve_all(rooms, "pace") >= 6
-    await lapse(rooms, 7)
+    await fake.lapse(rooms, 7, every_s=300)
     assert len(paid.sent) == 4
     assert mode_of(rooms) is Mode.FREE_ONLY
     await rooms.intake.accept(
         [fake.message(n, channel="free", at=rooms.clock.now()) for n in range(100, 105)]
     )
-    await lapse(rooms, 1.9)
+    await fake.lapse(rooms, 1.9, every_s=300)
     assert len(free.sent) >= 1
     assert (await history(rooms))[-1] == ("normal", False)
     # The approved ones wait for money itself, which the janitor watches.
     assert (await rooms.janitor.step("tidy"))["released"] == 4
-    await lapse(rooms, 1)
+    await fake.lapse(rooms, 1, every_s=300)
     assert len(paid.sent) == 8
     assert len(free.sent) == 5
 
@@ -186,10 +176,10 @@ async def test_what_a_moderator_approved_goes_out_in_every_mode() -> None:
     rooms = await fake.rooms(world)
     await set_mode(rooms, Mode.REVIEW)
     await rooms.intake.accept([fake.message(n) for n in range(3)])
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2, every_s=300)
     assert await held(rooms) == {"mode": 3}
     assert await approve_all(rooms, "mode") == 3
-    await lapse(rooms, 0.1)
+    await fake.lapse(rooms, 0.1, every_s=300)
     assert len(world.sent) == 3
 
 
@@ -198,9 +188,9 @@ async def test_nobody_who_expired_is_answered_after_a_long_mode() -> None:
     rooms = await fake.rooms(world)
     await rooms.intake.accept([fake.message(1)])
     await set_mode(rooms, Mode.RECEIVE_ONLY, 30)
-    await lapse(rooms, 20)
+    await fake.lapse(rooms, 20, every_s=300)
     await rooms.intake.accept([fake.message(2, at=rooms.clock.now())])
-    await lapse(rooms, 12)
+    await fake.lapse(rooms, 12, every_s=300)
     assert [r.recipient.value for r in world.sent] == ["+33639980002"]
     states = await rooms.store.read(outbox.counts)
     assert (states["expired"], states["sent"]) == (1, 1)
@@ -262,7 +252,7 @@ async def test_a_mode_by_hand_and_what_it_held_survive_every_restart(
         assert mode_of(rooms) is Mode.REVIEW
     assert await history(rooms) == [("review", True)]
     assert await held(rooms) == {"mode": 8}
-    await lapse(rooms, 1.5)
+    await fake.lapse(rooms, 1.5, every_s=300)
     assert len(world.sent) == 8
     await store.close()
 
@@ -346,11 +336,11 @@ async def test_whatever_modes_come_and_go_each_is_answered_once_in_the_end(
     rooms = await fake.rooms(paid, free)
     await rooms.intake.accept([fake.message(n) for n in range(6)])
     await rooms.intake.accept([fake.message(n, channel="free") for n in range(100, 106)])
-    await lapse(rooms, 1)
+    await fake.lapse(rooms, 1, every_s=300)
     for mode, hours in turns:
         await set_mode(rooms, mode, hours)
-        await lapse(rooms, 1)
+        await fake.lapse(rooms, 1, every_s=300)
     await set_mode(rooms, Mode.NORMAL)
-    await lapse(rooms, 2)
+    await fake.lapse(rooms, 2, every_s=300)
     told = [r.recipient.value for r in (*paid.sent, *free.sent)]
     assert len(told) == len(set(told)) == 12

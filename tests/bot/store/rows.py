@@ -9,13 +9,14 @@ import pathlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 
 from bot import outbox
 from bot.contract import address, clock, messages
 from bot.inbox import signals, state
 from bot.policy import settings
-from bot.store import database, ids, schema, tables, vault
+from bot.store import database, events, ids, schema, tables, vault
 from tests.fakes import databases
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -195,3 +196,13 @@ def shapes(tx: sa.Connection) -> Sequence[tuple[str, str]]:
     query = sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
     found = [(name, " ".join(sql.split())) for name, sql in tx.execute(query)]
     return [(name, sql) for name, sql in found if name != "alembic_version"]
+
+
+def note(tx: sa.Connection) -> None:
+    events.append(tx, NOW_MS, "note", {})
+
+
+async def sql(url: str, text: str) -> None:
+    other = await asyncpg.connect(url)
+    await other.execute(text)
+    await other.close()

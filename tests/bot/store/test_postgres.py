@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -14,47 +13,15 @@ from alembic.runtime import migration
 from sqlalchemy import exc
 
 from bot import ledger, outbox
-from bot.contract import clock, intake
+from bot.contract import clock
 from bot.policy.lifecycle import State
 from bot.store import database, events, holds, postgres, schema, setwise, tables
 from tests.bot.store import rows
-from tests.fakes import databases
 from tests.fakes import world as fake
 from tests.peers import postgres as peers
 
 NOW_MS = rows.NOW_MS
-
-
-@pytest.fixture(autouse=True)
-async def _here(server: peers.Cluster) -> AsyncIterator[None]:
-    with databases.on(server):
-        yield
-        await databases.end()
-
-
-@pytest.fixture
-async def url() -> str:
-    found = databases.url()
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[postgres.Store]:
-    opened = postgres.Store(url)
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
-def note(tx: sa.Connection) -> None:
-    events.append(tx, NOW_MS, "note", {})
-
-
-async def sql(url: str, text: str) -> None:
-    other = await asyncpg.connect(url)
-    await other.execute(text)
-    await other.close()
+pytestmark = pytest.mark.usefixtures("_on_postgres")
 
 
 # ---------------------------------------------------------------- as SQLite's store
@@ -62,14 +29,14 @@ async def sql(url: str, text: str) -> None:
 
 async def test_a_transaction_is_all_or_nothing(store: postgres.Store) -> None:
     def work(tx: sa.Connection) -> None:
-        note(tx)
+        rows.note(tx)
         raise LookupError
 
     for together in (False, True):
         with pytest.raises(LookupError):
             await store.write(work, together=together)
     assert await rows.kinds(store) == []
-    await store.write(note)
+    await store.write(rows.note)
     assert await rows.kinds(store) == ["note"]
 
 
@@ -78,7 +45,7 @@ async def test_a_conflict_runs_the_work_again_from_the_start(store: postgres.Sto
 
     def work(tx: sa.Connection) -> str:
         tries.append(len(tries))
-        note(tx)
+        rows.note(tx)
         if len(tries) < 3:
             raise database.ConflictError("another was faster")
         return "done"
@@ -92,7 +59,7 @@ async def test_a_conflict_runs_the_work_again_from_the_start(store: postgres.Sto
 
 
 def rows_twice(tx: sa.Connection) -> None:
-    note(tx)
+    rows.note(tx)
     for _ in range(2):
         tx.execute(sa.insert(tables.caps), {"scope": "a", "used": 1})
 
@@ -112,22 +79,22 @@ async def test_errors_hold_no_parameters_and_no_words_of_the_server(store: postg
             with pytest.raises((exc.DBAPIError, database.StoreAwayError)) as caught:
                 await run(work)
             assert secret not in f"{caught.value!r} {caught.value}"
-    await store.write(note)
+    await store.write(rows.note)
 
 
 async def test_readers_cannot_write(store: postgres.Store) -> None:
     with pytest.raises(database.StoreAwayError, match="read-only"):
-        await store.read(note)
+        await store.read(rows.note)
     assert await rows.kinds(store) == []
 
 
 async def test_a_cancelled_caller_leaves_no_open_transaction(store: postgres.Store) -> None:
-    task = asyncio.create_task(store.write(note))
+    task = asyncio.create_task(store.write(rows.note))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await store.write(note)
+    await store.write(rows.note)
     await store.close()
     await store.open()
     assert await rows.kinds(store) == ["note", "note"]
@@ -139,94 +106,6 @@ async def test_sums_and_averages_are_plain_numbers(store: postgres.Store) -> Non
     query = sa.select(sa.func.sum(used), sa.func.avg(used))
     (found,) = await store.read(lambda tx: tx.execute(query).all())
     assert [(type(value), value) for value in found] == [(int, 3), (float, 1.5)]
-
-
-# ---------------------------------------------------------------- C07: away
-
-
-@pytest.mark.case("C07")
-async def test_locked_by_another_program(url: str, store: postgres.Store) -> None:
-    await store.write(lambda tx: tx.execute(sa.text("SET lock_timeout = 50")))
-    other = await asyncpg.connect(url)
-    await other.execute("BEGIN; LOCK TABLE events")
-    with pytest.raises(database.StoreAwayError, match="LockNotAvailable"):
-        await store.write(note)
-    await other.execute("ROLLBACK")
-    await other.close()
-    await store.write(note)
-    assert await rows.kinds(store) == ["note"]
-
-
-@pytest.mark.case("C07")
-async def test_the_disk_is_full(url: str, store: postgres.Store) -> None:
-    # What the server raises when it is, raised by itself.
-    await sql(
-        url,
-        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$; "
-        "CREATE TRIGGER full_disk BEFORE INSERT ON events EXECUTE FUNCTION full_disk()",
-    )
-    with pytest.raises(database.StoreAwayError, match="no space left"):
-        await store.write(note)
-    await sql(url, "DROP TRIGGER full_disk ON events; DROP FUNCTION full_disk()")
-    await store.write(note)
-    assert await rows.kinds(store) == ["note"]
-
-
-@pytest.mark.case("C07")
-async def test_read_only(server: peers.Cluster, url: str, store: postgres.Store) -> None:
-    name = url.partition("?")[0].rpartition("/")[2]
-    server.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    again = postgres.Store(url)
-    await again.open()
-    with pytest.raises(database.StoreAwayError, match="read-only"):
-        await again.write(note)
-    await again.close()
-    server.sql(f'ALTER DATABASE "{name}" RESET ALL')
-    await store.write(note)
-    assert await rows.kinds(store) == ["note"]
-
-
-@pytest.mark.case("C07")
-async def test_a_server_that_is_not_there() -> None:
-    away = postgres.Store("postgresql://u:sesame@127.0.0.1:1/x")
-    with pytest.raises(database.StoreAwayError, match="ConnectionRefused") as caught:
-        await away.open()
-    assert "sesame" not in str(caught.value)
-    with pytest.raises(database.StoreAwayError, match="not open"):
-        await away.write(note)
-
-
-@pytest.mark.case("C07")
-async def test_a_restarted_server_is_found_again() -> None:
-    with peers.running(fsync=True) as cluster:
-        store = postgres.Store(cluster.url("postgres"))
-        await store.open()
-        await store.write(schema.upgrade)
-        await asyncio.gather(*(store.write(note, together=True) for _ in range(4)))
-        world = fake.World()
-        rooms = await fake.rooms(world, store=store)
-        await rooms.intake.accept([fake.message(1)])
-        await asyncio.to_thread(cluster.stop)
-        # The provider is not told that it was stored, and nothing is sent.
-        with pytest.raises(intake.NotStoredError):
-            await rooms.intake.accept([fake.message(2)])
-        with pytest.raises(database.StoreAwayError):
-            await rooms.dispatcher.step()
-        with pytest.raises(database.StoreAwayError):
-            await store.write(note)
-        with pytest.raises(database.StoreAwayError):
-            await store.read(events.controls)
-        assert not await store.hold("flood")
-        await asyncio.to_thread(cluster.start)
-        await asyncio.gather(*(store.write(note, together=True) for _ in range(4)))
-        assert await rows.kinds(store) == ["note"] * 8
-        assert await store.hold("flood")
-        for _ in range(2):
-            await rooms.intake.accept([fake.message(2)])
-        found = await store.read(outbox.counts)
-        assert (found["scheduled"], world.sent) == (2, [])
-        await store.close()
 
 
 # ---------------------------------------------------------------- beside each other
