@@ -8,11 +8,11 @@ ARGS ?=
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-config --quiet --custom-compile-command "make lock"
 
-.PHONY: help setup run test check cases bench dst soak fuzz lock clean format
+.PHONY: help setup run test check cases bench dst soak fuzz audit sabotage mutants crash reliability lock clean format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
-	while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: .venv/.ready ## make .venv from nothing (Python 3.11 or newer with pip; no root)
 
@@ -43,9 +43,25 @@ dst: setup ## deterministic simulation: 2,000 runs with crashes and faults (ARGS
 
 soak: setup ## long loops that do not fit into check
 	@$(BIN)/python -m bench.soak $(ARGS)
+	@$(BIN)/python -m tests.dst --soak
 
-fuzz: setup ## odd requests at Twilio's webhooks: no exception, no row (INPUTS=200000)
-	@$(BIN)/python -m tools.fuzz_webhook $(or $(INPUTS),200000)
+fuzz: setup ## odd inputs at every reader: no exception, no unsigned row (MINUTES=10)
+	@$(BIN)/python -m tools.fuzz --minutes $(or $(MINUTES),2) $(ARGS)
+
+audit: setup ## the locked packages against the list of known vulnerabilities
+	@$(BIN)/python tools/audit.py
+
+sabotage: setup ## take out each guard once in a copy; a test must see it (ARGS="--only NAME")
+	@$(BIN)/python -m tools.sabotage $(ARGS)
+
+mutants: setup ## mutmut on policy, ledger, outbox and inbox (ARGS="ledger --again")
+	@$(BIN)/python -m tools.mutants $(ARGS)
+
+crash: setup ## kill -9 under load, 500 rounds on SQLite and on PostgreSQL (ARGS="--rounds 50")
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+reliability: setup ## write docs/reliability.md from the figures of the proofs that ran
+	@$(BIN)/python -m tools.reliability --collect
 
 format: setup ## let ruff format and mend what it can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .
@@ -54,7 +70,11 @@ lock: setup ## write the lock files anew, newest versions within pyproject.toml
 	@.tools/bin/uv pip compile $(LOCK) --upgrade tools/bootstrap.in -o tools/bootstrap.lock
 	@.tools/bin/uv pip compile $(LOCK) --upgrade --extra dev --extra charts --extra fast --extra postgresql --extra print --extra bench --extra docs \
 		pyproject.toml -o requirements.lock
-	@! grep -nE '://|--(extra-)?index-url|--find-links' requirements.lock tools/bootstrap.lock || \
+	@.tools/bin/uv pip compile $(LOCK) --constraint requirements.lock \
+		--extra charts --extra fast --extra postgresql --extra print \
+		pyproject.toml -o deploy/runtime.lock
+	@! grep -nE '://|--(extra-)?index-url|--find-links' requirements.lock tools/bootstrap.lock \
+		deploy/runtime.lock || \
 		{ echo 'lock: an address got into a lock file'; exit 1; }
 	@echo 'lock: written; now: make setup check'
 

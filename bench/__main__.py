@@ -9,7 +9,17 @@ import pathlib
 
 from rich import box, console, progress, table
 
-from bench import flooding, measure, postgres, serving, simulating, small
+from bench import (
+    dispatching,
+    flooding,
+    measure,
+    page,
+    paint,
+    postgres,
+    serving,
+    simulating,
+    small,
+)
 
 # Each gives its lines one by one; `--quick` is passed on. A new bench is a new entry here.
 BENCHES: tuple[tuple[str, measure.Bench], ...] = (
@@ -18,7 +28,10 @@ BENCHES: tuple[tuple[str, measure.Bench], ...] = (
     ("flood", flooding.bench),
     ("start", serving.starting),
     ("intake", serving.taking_in),
+    ("dispatch", dispatching.bench),
     ("postgres", postgres.bench),
+    ("page", page.bench),
+    ("paint", paint.bench),
 )
 
 
@@ -52,7 +65,10 @@ def _table(results: list[measure.Result], where: dict[str, object]) -> table.Tab
         title=f"{where['processor']}, {where['cores']} cores, Python {where['python']}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        caption="ratio: how many times the reference's time, measured in turns in the same run",
+        caption=(
+            "ratio: how many times the reference's time (or, where it says so, its speed), "
+            "measured in turns in the same run"
+        ),
         caption_justify="left",
     )
     sheet.add_column("ratio", justify="right")
@@ -60,7 +76,13 @@ def _table(results: list[measure.Result], where: dict[str, object]) -> table.Tab
     sheet.add_column("figure", justify="right")
     sheet.add_column("reference")
     for one in results:
-        ratio = "-" if one.ratio is None else f"{one.ratio:.1f} x"
+        ratio = (
+            "-"
+            if one.ratio is None
+            else f"{one.ratio:.2f} x"
+            if one.ratio < 10
+            else f"{one.ratio:.0f} x"
+        )
         sheet.add_row(ratio, one.name, one.figure, one.reference)
     return sheet
 

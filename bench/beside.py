@@ -78,7 +78,7 @@ async def work(told: dict[str, Any]) -> None:
     )
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    done = await (_take_in(rooms, told) if told["kind"] == "intake" else _dispatch(rooms))
+    done = await (_take_in(rooms, told) if told["kind"] == "intake" else dispatch(rooms))
     print(done, flush=True)
     await store.close()
 
@@ -94,7 +94,7 @@ async def _take_in(rooms: build.Rooms, told: dict[str, Any]) -> int:
     return int(told["n"])
 
 
-async def _dispatch(rooms: build.Rooms) -> int:
+async def dispatch(rooms: build.Rooms) -> int:
     """As `run` does: the next are claimed while the last are sent."""
     done = 0
 

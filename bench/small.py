@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench import measure
+import phonenumbers
+
+from bench import forms, measure
 from bot.contract import messages, segments
-from bot.policy import decision, settings, texts
+from bot.policy import decision, numbers, settings, texts
 
 TEXT = texts.text("fr")
 RULES = settings.Reply()
@@ -37,6 +39,35 @@ def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench
             reference="str.encode of the reply",
             detail={"us": ours_s / times * 1e6, "reference_us": plain_s / times * 1e6},
         )
+
+    yield from _numbers(quick=quick)
+
+
+def _numbers(*, quick: bool) -> Iterator[measure.Result]:
+    """The cheap path beside the library that judges it; every number is new."""
+    told = [forms.number(place) for place in range(500 if quick else 5_000)]
+
+    def cheap() -> None:
+        numbers.read.cache_clear()
+        for one in told:
+            numbers.read(one)
+
+    def library() -> None:
+        for one in told:
+            parsed = phonenumbers.parse(one)
+            phonenumbers.is_valid_number(parsed)
+            phonenumbers.number_type(parsed)
+            phonenumbers.region_code_for_number(parsed)
+            phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+    ours_s, theirs_s = measure.in_turns(cheap, library, quick=quick)
+    yield measure.Result(
+        name="number: validity, type, country, E.164",
+        figure=f"{ours_s / len(told) * 1e6:.1f} µs",
+        ratio=ours_s / theirs_s,
+        reference=f"phonenumbers: {theirs_s / len(told) * 1e6:.0f} µs",
+        detail={"us": ours_s / len(told) * 1e6, "reference_us": theirs_s / len(told) * 1e6},
+    )
 
 
 def _facts(i: int) -> decision.Facts:

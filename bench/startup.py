@@ -25,7 +25,7 @@ from typing import Final
 
 ROOT: Final = pathlib.Path(__file__).resolve().parent.parent
 ROUNDS: Final = 7
-LIMIT_S: Final = 1.5
+LIMIT_S: Final = 0.8
 _REFERENCE: Final = "import starlette.applications, uvicorn, sqlalchemy"
 _GIVE_UP_S: Final = 60.0
 
@@ -78,7 +78,15 @@ def answers(port: int, path: str) -> bool:
 def started(command: list[str], port: int, path: str) -> Iterator[float]:
     """A process from its exec to its first answer: the seconds; it is ended afterwards."""
     began_s = time.perf_counter()
-    process = subprocess.Popen(
+    with process(command, port, path):
+        yield time.perf_counter() - began_s
+
+
+@contextlib.contextmanager
+def process(command: list[str], port: int, path: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that answers; it is ended afterwards."""
+    began_s = time.perf_counter()
+    running = subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment(),
@@ -87,13 +95,13 @@ def started(command: list[str], port: int, path: str) -> Iterator[float]:
     )
     try:
         while not answers(port, path):
-            if process.poll() is not None or time.perf_counter() - began_s > _GIVE_UP_S:
-                raise RuntimeError(f"no answer from {command[-3:]}, exit {process.returncode}")
+            if running.poll() is not None or time.perf_counter() - began_s > _GIVE_UP_S:
+                raise RuntimeError(f"no answer from {command[-3:]}, exit {running.returncode}")
             time.sleep(0.002)
-        yield time.perf_counter() - began_s
+        yield running
     finally:
-        process.terminate()
-        process.wait(20)
+        running.terminate()
+        running.wait(20)
 
 
 @contextlib.contextmanager

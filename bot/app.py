@@ -12,14 +12,15 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Final
 
+import sqlalchemy as sa
 import structlog
 
 from bot import build, config
 from bot.contract import bridge, clock
-from bot.store import beats, database, holds
+from bot.store import beats, database, holds, keyvalue, vault
 from bot.web import server
 
 _log = structlog.get_logger(__name__)
@@ -62,15 +63,14 @@ async def run(
     token = secrets.token_urlsafe(16) if demo else None
     made = await build.house(told, moment=moment, console_token=token, role=role)
     try:
-        if role.listens:
-            listener = server.Server(
-                made.app, host=told.web.host, port=told.web.port, stop_limit_s=_WEB_LIMIT_S
-            )
-            port = listener.bind()
-            ready = functools.partial(announce, _address(told, port, token))
-            await _live(made, role, listener, stop, ready)
-        else:
-            await _live(made, role, None, stop, lambda: None)
+        listeners = _listeners(told, made, role)
+        told_to = [announce] if role.listens else []
+
+        def ready() -> None:
+            for tell in told_to:
+                tell(_address(told, listeners[0].port, token))
+
+        await _live(made, role, listeners, stop, ready)
     finally:
         try:
             await _close(made.rooms.bridges)
@@ -78,6 +78,29 @@ async def run(
             await made.rooms.store.close()
     _log.info("stopped")
     return 0
+
+
+def _listeners(
+    told: config.Settings, made: build.House, role: build.Role
+) -> Sequence[server.Server]:
+    """The public one first, where this process has it; then the admins', if they want one."""
+    found = []
+    if role.listens:
+        found.append(
+            server.Server(
+                made.app,
+                host=told.web.host,
+                port=told.web.port,
+                stop_limit_s=_WEB_LIMIT_S,
+                trusted=told.web.trusted_proxies,
+            )
+        )
+    if told.web.admin_listen is not None:
+        host, port = told.web.admin_listen
+        found.append(server.Server(made.admin, host=host, port=port, stop_limit_s=_WEB_LIMIT_S))
+    for one in found:
+        one.bind()
+    return found
 
 
 async def _close(bridges: Mapping[str, bridge.Bridge]) -> None:
@@ -112,7 +135,7 @@ def _address(told: config.Settings, port: int, token: str | None) -> str:
 async def _live(
     made: build.House,
     role: build.Role,
-    listener: server.Server | None,
+    listeners: Sequence[server.Server],
     stop: asyncio.Event,
     announce: Callable[[], None],
 ) -> None:
@@ -122,18 +145,18 @@ async def _live(
     _employ(made, role, stop, quiet)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(made.supervisor.run(), name="supervisor")
-        serving = None
-        if listener is not None:
-            serving = group.create_task(listener.serve(), name="web")
-            await listener.ready()
+        serving = [group.create_task(one.serve(), name="web") for one in listeners]
+        for one in listeners:
+            await one.ready()
         announce()
-        _log.info("ready", role=role, port=listener.port if listener else None)
+        _log.info("ready", role=role, port=listeners[0].port if role.listens else None)
         await stop.wait()
         _log.info("stopping")
         limit_s = asyncio.get_running_loop().time() + _SENDS_LIMIT_S
-        if listener is not None and serving is not None:
-            listener.stop()
-            await serving
+        for one in listeners:
+            one.stop()
+        for task in serving:
+            await task
         try:
             async with asyncio.timeout_at(limit_s):
                 await quiet.wait()
@@ -214,6 +237,23 @@ def _employ_senders(
     watch.watch("janitor", tidy, _JANITOR_PERIOD_S)
 
 
+async def _renew(rooms: build.Rooms) -> None:
+    """A rotation reaches every process that runs: nothing is sealed with the old key any more."""
+    try:
+        if await asyncio.to_thread(rooms.keys.renew):
+            _log.info("keys_renewed")
+    except vault.KeyFileError as error:
+        _log.warning("keys_not_renewed", error=error)
+
+
+def _sign(role: build.Role, name: str, now_ms: int) -> Callable[[sa.Connection], None]:
+    """A sign of life; of a process that sends nothing only that it can write."""
+    if role.sends:
+        return functools.partial(beats.put, name=name, now_ms=now_ms)
+    probe = f"probe:{socket.gethostname()}"
+    return functools.partial(keyvalue.put, channel="", key=probe, value=str(now_ms))
+
+
 def _employ_eyes(made: build.House, role: build.Role) -> None:
     rooms, watch = made.rooms, made.supervisor
     name = f"{role}:{socket.gethostname()}:{os.getpid()}"
@@ -227,12 +267,13 @@ def _employ_eyes(made: build.House, role: build.Role) -> None:
     async def measure() -> None:
         while True:
             watch.beat("gauges")
+            await _renew(rooms)
             try:
                 await rooms.store.read(made.gauges.refresh)
-                if role.sends and rooms.store.shared:
-                    now_ms = clock.to_ms(rooms.clock.now())
-                    put = functools.partial(beats.put, name=name, now_ms=now_ms)
-                    await rooms.store.write(put, together=True)
+                # A sign of life for the others, and the proof that the disk takes what is written.
+                now_ms = clock.to_ms(rooms.clock.now())
+                await rooms.store.write(_sign(role, name, now_ms), together=True)
+                rooms.store.condition.well()
             except database.StoreAwayError as error:
                 _log.warning("store_away", error=str(error))
             await asyncio.sleep(_GAUGES_PERIOD_S)

@@ -19,15 +19,16 @@ import sqlalchemy as sa
 from bot import config, janitor, receipts, registry, supervisor
 from bot.console import api
 from bot.console.room import desk
-from bot.contract import bridge, clock, messages
+from bot.contract import bridge, clock, messages, room
 from bot.dispatcher import loop as dispatching
 from bot.flood import look
 from bot.inbox import door, signals
 from bot.inbox import state as inboxing
 from bot.policy import numbers, settings, texts
 from bot.store import beats, choosing, database, ids, keyvalue, pool, schema, vault
+from bot.web import admin, clients, gauges, health, limits, offering
 from bot.web import app as web
-from bot.web import gauges, health, offering
+from bot.web.public import serve, site
 
 _SIMULATOR: Final = "simulator"
 
@@ -140,7 +141,7 @@ def moderators(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """A running installation's parts. `app` is the ASGI application of the web listener.
+    """A running installation's parts. `app` is for everybody, `admin` for its own listener.
 
     `desk`: the moderators' room, with nothing to do where no channel hosts one.
     """
@@ -150,6 +151,7 @@ class House:
     supervisor: supervisor.Supervisor
     gauges: gauges.Gauges
     app: bridge.AsgiApp
+    admin: bridge.AsgiApp
 
 
 def bridges_of(
@@ -181,7 +183,12 @@ def core_of(told: config.Settings, bridges: Mapping[str, bridge.Bridge]) -> sett
     Those channels wait for a moderator whose own numbers ask for it. Raises
     registry.RegistryError for a text that would lead nowhere.
     """
-    kinds = {channel.kind for channel in told.channels.values()}
+    # A moderators' room reaches nobody: it may be tried out beside simulators.
+    kinds = {
+        channel.kind
+        for name, channel in told.channels.items()
+        if not isinstance(bridges.get(name), room.HostsModerators)
+    }
     who = dataclasses.replace(told.core.who, answer_fiction=kinds == {_SIMULATOR})
     waits = frozenset(
         name
@@ -264,6 +271,15 @@ def _watch(role: Role) -> supervisor.Supervisor:
     )
 
 
+def _gauges(made: Rooms, report: health.Report) -> gauges.Gauges:
+    return gauges.Gauges(
+        report.ages,
+        budget=made.core.budget,
+        channels=tuple(made.bridges),
+        now_ms=lambda: clock.to_ms(made.clock.now()),
+    )
+
+
 def _report(made: Rooms, watch: supervisor.Supervisor, role: Role) -> health.Report:
     """Health as this role sees it: a process that sends nothing asks the others' beats."""
     return health.Report(
@@ -273,6 +289,7 @@ def _report(made: Rooms, watch: supervisor.Supervisor, role: Role) -> health.Rep
         flood=made.flood,
         moment=made.clock,
         senders=None if role.sends else functools.partial(_senders, made.store, made.clock),
+        store=made.store.condition.tell,
     )
 
 
@@ -314,12 +331,7 @@ async def house(
         store=store, core=core, keys=keys, bridges=bridges, moment=moment, fed=watch.is_fed
     )
     report = _report(made, watch, role)
-    shown = gauges.Gauges(report.ages)
-    extra = (
-        api.routes(store=store, core=core, keys=keys, moment=moment, token=console_token)
-        if console_token is not None
-        else ()
-    )
+    shown = _gauges(made, report)
     return House(
         rooms=made,
         desk=moderators(made, watch.health, watch.retry),
@@ -327,15 +339,36 @@ async def house(
         gauges=shown,
         app=web.create(
             routes=_routes(made),
-            channels=offering.listed(
-                bridges, offered, {name: one.kind for name, one in told.channels.items()}
-            ),
+            channels=offering.listed(bridges, offered, _kinds(told)),
             health=report.tell,
-            metrics=shown.render,
-            extra=extra,
-            admin_token=told.web.admin_token,
+            extra=() if console_token is None else _demos(made, console_token),
+            edge=_edge(told.web),
+            public_url=told.web.public_url,
+            page=_page(told, made),
         ),
+        admin=admin.create(health=report.tell, metrics=shown.render, token=told.web.admin_token),
     )
+
+
+def _demos(made: Rooms, token: str) -> Sequence[bridge.Route]:
+    return api.routes(
+        store=made.store, core=made.core, keys=made.keys, moment=made.clock, token=token
+    )
+
+
+def _kinds(told: config.Settings) -> dict[str, str]:
+    return {name: channel.kind for name, channel in told.channels.items()}
+
+
+def _page(told: config.Settings, made: Rooms) -> serve.Pages:
+    name, url = told.page.contact_name, told.page.url or told.web.public_url
+    setup = site.setup(made.core.reply, made.bridges, _kinds(told), contact_name=name, url=url)
+    return serve.opened(setup, made.store, made.core.budget.timezone, made.clock)
+
+
+def _edge(chosen: config.WebSettings) -> limits.Edge:
+    rate = limits.Rate(per_second=chosen.requests_per_second)
+    return limits.Edge(clients.Clients(chosen.trusted_proxies), limits.Buckets(rate))
 
 
 async def _senders(store: database.Store, moment: clock.Clock) -> Mapping[str, float]:

@@ -58,6 +58,10 @@ _ADJUST = prepared.Prepared(
     .values(used=sa.case((_moved < 0, 0), else_=_moved))
 )
 _POST = prepared.Insert(_postings)
+Till = dict[str, tuple[int, int]]
+"""Scope -> what this transaction is about to take of it, and its limit."""
+# While a cap has room for so many claims like this one, others may take of it meanwhile.
+_FAR: Final = 32
 
 
 def period(budget: settings.Budget, now_ms: int) -> str:
@@ -66,17 +70,26 @@ def period(budget: settings.Budget, now_ms: int) -> str:
 
 
 def reserve(
-    tx: sa.Connection, requests: Sequence[Request], budget: settings.Budget, now_ms: int
+    tx: sa.Connection,
+    requests: Sequence[Request],
+    budget: settings.Budget,
+    now_ms: int,
+    till: Till | None = None,
 ) -> list[str | None]:
     """Reserve for each request in order; None where it holds, else why not (`money`, `quota`).
 
     What is read first is only a hint: the conditional update decides, and raises ConflictError
-    (the whole transaction runs again) if another worker was faster.
+    (the whole transaction runs again) if another worker was faster. With a `till` it is made by
+    `settle`, without which nothing is reserved.
     """
-    answers, taken, limits = _judge(tx, requests, budget, now_ms, _USED_HELD)
-    _take(tx, taken, limits)
+    answers, taken, limits = _judge(tx, requests, budget, now_ms, {} if till is None else till)
+    if till is None:
+        _take(tx, taken, limits)
+    else:
+        for scope, x in taken.items():
+            till[scope] = till.get(scope, (0, 0))[0] + x, limits[scope]
     day = period(budget, now_ms)[:10]
-    _post_rows(
+    _POST.many(
         tx,
         [
             _row(now_ms, "reserve", r, r.amount.micros, day, r.amount)
@@ -94,12 +107,17 @@ def fits(
     return _judge(tx, requests, budget, now_ms)[0]
 
 
+def settle(tx: sa.Connection, till: Till) -> None:
+    """Take what the till was told, late in a transaction: all workers meet at these rows."""
+    _take(tx, {s: x for s, (x, _) in till.items()}, {s: most for s, (_, most) in till.items()})
+
+
 def _judge(
     tx: sa.Connection,
     requests: Sequence[Request],
     budget: settings.Budget,
     now_ms: int,
-    known: prepared.Listed = _USED,
+    till: Till | None = None,
 ) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)
@@ -117,22 +135,21 @@ def _judge(
         )
         for r in requests
     ]
-    names = sorted({name for each in wanted for name, *_ in each})
-    used: dict[str, int] = dict(known.rows(tx, names))
-    taken: dict[str, int] = {}
-    limits: dict[str, int] = {}
-    answers: list[str | None] = []
-    for each in wanted:
-        refusal = next(
-            (why for name, x, cap, why in each if used.get(name, 0) + taken.get(name, 0) + x > cap),
-            None,
-        )
-        answers.append(refusal)
-        if refusal is None:
-            for name, x, cap, _ in each:
-                taken[name] = taken.get(name, 0) + x
-                limits[name] = cap
-    return answers, taken, limits
+    return scopes.judge(wanted, _used(tx, wanted, till))
+
+
+def _used(
+    tx: sa.Connection, wanted: Sequence[Sequence[scopes.Scope]], till: Till | None
+) -> dict[str, int]:
+    """What is in use of each scope; with a till, where it may become short, nobody else's since."""
+    asked = scopes.asked(wanted)
+    used: dict[str, int] = dict(_USED.rows(tx, sorted(asked)))
+    if till is not None:
+        if not scopes.room(asked, used, _FAR):
+            used = dict(_USED_HELD.rows(tx, sorted(asked)))
+        for name, (x, _) in till.items():
+            used[name] = used.get(name, 0) + x
+    return used
 
 
 def _take(tx: sa.Connection, taken: Mapping[str, int], limits: Mapping[str, int]) -> None:
@@ -166,10 +183,6 @@ def _row(  # noqa: PLR0917 (a posting's columns in their order)
     }
 
 
-def _post_rows(tx: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    _POST.many(tx, rows)
-
-
 def _add(tx: sa.Connection, deltas: Mapping[str, int]) -> None:
     rows = [{"scope": s, "used": x} for s, x in sorted(deltas.items()) if x]
     if rows:
@@ -196,7 +209,7 @@ def void(
         if one.micros:
             rows.append(_row(now_ms, "void", one, -one.micros, one.period[:10], None))
     _move(tx, deltas)
-    _post_rows(tx, rows)
+    _POST.many(tx, rows)
 
 
 def _of(budget: settings.Budget, one: Reservation) -> list[scopes.Scope]:
@@ -238,7 +251,7 @@ def post(
         if late:
             rows.append(_row(now_ms, "carry", one, late, _next(budget, day, now_ms), None))
         posted.append(micros)
-    _post_rows(tx, rows)
+    _POST.many(tx, rows)
     return posted
 
 
@@ -316,7 +329,7 @@ def take_inbound(
     after = used(tx, scope)
     if after - total < budget.inbound_alarm_day_micros <= after:
         events.append(tx, now_ms, "inbound_alarm", {"day": day, "micros": after})
-    _post_rows(tx, rows)
+    _POST.many(tx, rows)
 
 
 def _apart(at_ms: int, account: str, micros: int, amount: Amount, day: str) -> dict[str, Any]:
@@ -345,7 +358,7 @@ def take_opinions(
     n = min(most, max(cap - used(tx, scope), 0) // max(one.micros, 1))
     if n > 0:
         _take(tx, {scope: n * one.micros}, {scope: cap})
-        _post_rows(tx, [_apart(now_ms, OPINIONS, n * one.micros, one, day) | {"kind": "reserve"}])
+        _POST.many(tx, [_apart(now_ms, OPINIONS, n * one.micros, one, day) | {"kind": "reserve"}])
     return n
 
 
@@ -356,7 +369,7 @@ def void_opinions(
     if n and one.micros:
         day = periods.day(then_ms, budget.timezone)
         _add(tx, {f"{OPINIONS}:{day}": -n * one.micros})
-        _post_rows(tx, [_apart(then_ms, OPINIONS, -n * one.micros, one, day) | {"kind": "void"}])
+        _POST.many(tx, [_apart(then_ms, OPINIONS, -n * one.micros, one, day) | {"kind": "void"}])
 
 
 def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int) -> int:
@@ -364,7 +377,7 @@ def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int)
     told = money.Money(micros, budget.currency)
     amount = Amount(micros=micros, original=told, rate_micros=money.MICROS)
     day = periods.day(now_ms, budget.timezone)
-    _post_rows(tx, [_apart(now_ms, DONATIONS, -micros, amount, day)])
+    _POST.many(tx, [_apart(now_ms, DONATIONS, -micros, amount, day)])
     _add(tx, {DONATIONS: -micros})
     events.append(tx, now_ms, "donation", {"micros": micros})
     return -used(tx, DONATIONS)

@@ -6,9 +6,8 @@ and raises ConflictError, so that the whole transaction runs again on what is tr
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -21,9 +20,11 @@ _p = tables.persons
 _KEY_DIGITS: Final = 32
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DueReply:
-    """A scheduled reply whose time has come, with what decides about its person."""
+class DueReply(NamedTuple):
+    """A scheduled reply whose time has come, with what decides about its person.
+
+    A row as the database gives it: by the hundred in each claim, so no object is built of it.
+    """
 
     id: int
     person_id: int
@@ -67,7 +68,7 @@ class DueReply:
         return self.automatic and changed
 
 
-_DUE_NAMES: Final = tuple(field.name for field in dataclasses.fields(DueReply))
+_DUE_NAMES: Final = DueReply._fields
 _DUE = prepared.Prepared(
     sa.select(*(_r.c[name] if name in _r.c else _p.c[name] for name in _DUE_NAMES))
     .join(_p, _p.c.id == _r.c.person_id)
@@ -130,8 +131,7 @@ def place(reply_id: int) -> str:
 
 def load_due(tx: sa.Connection, now_ms: int, limit: int) -> list[DueReply]:
     """The scheduled replies whose time has come, oldest first."""
-    rows = _DUE.rows(tx, {"now_ms": now_ms, "limit": limit})
-    return [DueReply(**dict(zip(_DUE_NAMES, row, strict=True))) for row in rows]
+    return list(map(DueReply._make, _DUE.rows(tx, {"now_ms": now_ms, "limit": limit})))
 
 
 def next_due(tx: sa.Connection) -> int | None:
@@ -174,8 +174,7 @@ def move(
     lifecycle.check(before, after)
     skip = {"id", "person_id", "window_ms"} if after in lifecycle.GIVES_BACK else {"id"}
     columns = tuple(sorted(set(rows[0]) - skip))
-    values = [{"of": r["id"], **{f"to_{c}": r[c] for c in columns}} for r in rows]
-    changed = _statement(before, after, columns).many(tx, values)
+    changed = _statement(before, after, columns).many(tx, rows)
     if changed != len(rows):
         raise database.ConflictError(f"{len(rows) - changed} replies are no longer {before}")
     if gives_back and after in lifecycle.GIVES_BACK:
@@ -191,7 +190,8 @@ def _statement(before: State, after: State, columns: tuple[str, ...]) -> prepare
             sa.update(_r)
             .where(_r.c.id == sa.bindparam("of"))
             .where(sa.literal_column("state") == sa.literal_column(f"'{before}'"))
-            .values(state=sa.literal_column(f"'{after}'"), **values)
+            .values(state=sa.literal_column(f"'{after}'"), **values),
+            {"of": "id", **{f"to_{c}": c for c in columns}},
         )
         _MOVES[before, after, columns] = statement
     return statement
@@ -232,6 +232,16 @@ def take_windows(tx: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> Non
     changed = _TAKE_WINDOW.many(tx, values)
     if changed != len(rows):
         raise database.ConflictError("a person's window changed hands")
+
+
+def keep_windows(tx: sa.Connection, ids: Sequence[int]) -> None:
+    """Whatever becomes of these, they never give their persons' windows back.
+
+    Each counts as the later attempt of one that may have gone out: itself, before a backup was
+    put back.
+    """
+    if ids:
+        tx.execute(sa.update(_r).where(_r.c.id.in_(ids)).values(retry_of=_r.c.id))
 
 
 _LOAD = sa.select(_r).where(_r.c.id.in_(sa.bindparam("ids", expanding=True)))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Final, Protocol
 
-from bot.contract import bridge
+from bot.contract import bridge, first_run
 
 ROOT: Final = "bridges"
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
@@ -80,6 +80,12 @@ def create_all(
 def kinds() -> list[str]:
     """The kinds that exist, in alphabetical order. Imports every bridge that can be imported."""
     return sorted(_kinds(importlib.import_module(ROOT)))
+
+
+def beginnings() -> list[tuple[str, first_run.Start]]:
+    """(kind, how it begins) of every bridge that says how; by kind, then in its own order."""
+    found = ((kind, importlib.import_module(f"{ROOT}.{kind}")) for kind in kinds())
+    return [(kind, start) for kind, module in found for start in getattr(module, "START", ())]
 
 
 def _module(channel: Channel) -> ModuleType | None:

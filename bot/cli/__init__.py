@@ -13,14 +13,19 @@ from typing import Final
 
 import typer
 
+from bot.cli import beginning as beginning
 from bot.cli import holding_back as holding_back
+from bot.cli import keyring as keyring
 from bot.cli import looking as looking
 from bot.cli import options as options
+from bot.cli import paging as paging
 from bot.cli import running as running
+from bot.cli import saving as saving
 from bot.cli import setting_up as setting_up
 from bot.cli import solving as solving
 from bot.cli import steering as steering
 from bot.cli import trying as trying
+from bot.cli import vaulting as vaulting
 
 app: Final = typer.Typer(
     name="antirelou",
@@ -32,7 +37,20 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _room in (running, trying, looking, holding_back, steering, solving, setting_up):
+for _room in (
+    beginning,
+    running,
+    trying,
+    looking,
+    holding_back,
+    steering,
+    solving,
+    setting_up,
+    keyring,
+    vaulting,
+    saving,
+    paging,
+):
     _room.register(app)
 
 

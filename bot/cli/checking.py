@@ -23,7 +23,7 @@ from bot.cli import bridging, opening, options, pricing
 from bot.console import render, results
 from bot.contract import address, bridge, segments
 from bot.policy import numbers, texts
-from bot.store import choosing, database, schema, tables, vault
+from bot.store import choosing, database, schema, vault
 
 _SIMULATOR: Final = "simulator"
 # The program knows no law, tariff or telephone older than itself.
@@ -230,11 +230,9 @@ def _known(tx: sa.Connection, currency: str) -> _Known | None:
     revision = schema.revision(tx)
     if revision is None:
         return None
-    meta = tables.meta
-    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
     return _Known(
         revision=revision,
-        keys=dict(tx.execute(query).all()),
+        keys=schema.expected(tx),
         wrong=schema.misfit(tx, currency),
         moved=schema.moved(tx),
     )
@@ -256,7 +254,7 @@ def _unfit(known: _Known, key_file: pathlib.Path) -> Iterator[str]:
     except vault.KeyFileError as error:
         yield f"store.key_file: {error}"
         return
-    if any(held.get(name.removeprefix("key ")) != value for name, value in known.keys.items()):
+    if any(held.get(name) != value for name, value in known.keys.items()):
         yield (
             "store.key_file: it does not belong to this database; "
             "put back the key file that was backed up with it"

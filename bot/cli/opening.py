@@ -23,7 +23,7 @@ from bot.cli import options
 from bot.console import render, results
 from bot.contract import clock
 from bot.policy import settings as policy
-from bot.store import choosing, database, schema, vault
+from bot.store import choosing, condition, database, schema, vault
 
 T = TypeVar("T")
 DEFAULT_FILES: Final = ("config.toml", "config.example.toml")
@@ -79,12 +79,16 @@ def named(found: config.Settings) -> str:
 
 
 @contextlib.contextmanager
-def told_plainly() -> Iterator[None]:
-    """The errors of the rooms below as plain lines with their exit codes."""
+def told_plainly(found: config.Settings | None = None) -> Iterator[None]:
+    """The errors of the rooms below as plain lines with their exit codes.
+
+    With the settings also what to do about a database that is away, and which it is.
+    """
     try:
         yield
     except database.StoreAwayError as error:
-        options.fail([f"the database is away: {error}"], options.AWAY)
+        mends = "" if found is None else f"; {condition.mend(named(found), str(error))}"
+        options.fail([f"the database is away: {error}{mends}"], options.AWAY)
     except schema.SchemaError as error:
         options.fail([str(error)], options.AWAY)
     except vault.KeyFileError as error:
@@ -104,7 +108,7 @@ def write(told: options.Told, work: Work[T]) -> tuple[T, At]:
 def _open(told: options.Told, work: Work[T], *, write: bool) -> tuple[T, At]:
     found = load(told)
     store = existing(found)
-    with told_plainly():
+    with told_plainly(found):
         return asyncio.run(_run(found, store, work, write=write))
 
 

@@ -12,6 +12,9 @@ import typer
 from bot.cli import options
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from bot import config as configuration
 
 DEMO_PORT: Final = 8080
@@ -119,7 +122,7 @@ def _live(told: configuration.Settings, *, is_demo: bool, speed: float, role: st
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
 
     logs.setup(told.log.level, told.log.format)
-    with opening.told_plainly():
+    with opening.told_plainly(told):
         try:
             living = app.run(
                 told,
@@ -128,12 +131,22 @@ def _live(told: configuration.Settings, *, is_demo: bool, speed: float, role: st
                 role=build.Role(role),
                 announce=_panel if is_demo else _line,
             )
-            return asyncio.run(living)
+            with asyncio.Runner(loop_factory=_loops()) as runner:
+                return runner.run(living)
         except registry.RegistryError as error:
             options.fail([f"{key}: {text}" for key, text in error.faults], options.FAULTY)
         except OSError as error:
             where = f"{told.web.host} port {told.web.port}"
             options.fail([f"cannot listen on {where}: {error.strerror}; see web.port"])
+
+
+def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Where the `fast` extra is installed its loop, else Python's own."""
+    try:
+        import uvloop  # noqa: PLC0415 (an extra, and slow to import)
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _line(address: str) -> None:

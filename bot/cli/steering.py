@@ -155,6 +155,10 @@ def donate(
 
 
 _LARGEST_MICROS: Final = 1_000_000 * 1_000_000
+HOW: Final = (
+    "write a number with its + and country code, a Signal account as its ACI, a Matrix user as "
+    "@name:server"
+)
 
 
 def find(tx: sa.Connection, at: opening.At, typed: str) -> Sequence[int]:
@@ -169,11 +173,7 @@ def find(tx: sa.Connection, at: opening.At, typed: str) -> Sequence[int]:
         return [person]
     addresses = people.read_address(typed)
     if not addresses:
-        wrong = (
-            "that is neither a reply nor an address; write a number with its + and country code, "
-            "a Signal account as its ACI, a Matrix user as @name:server"
-        )
-        options.fail([wrong])
+        options.fail([f"that is neither a reply nor an address; {HOW}"])
     return people.find(tx, at.keys, addresses)
 
 

@@ -9,6 +9,7 @@ from bot.config.reading import load
 from bot.config.settings import (
     ChannelSettings,
     LogSettings,
+    PageSettings,
     Settings,
     StoreSettings,
     WebSettings,
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigError",
     "Fault",
     "LogSettings",
+    "PageSettings",
     "Row",
     "Settings",
     "StoreSettings",

@@ -6,6 +6,7 @@ A sentence is "what is wrong; what to do" and never repeats the value.
 from __future__ import annotations
 
 import decimal
+import ipaddress
 import re
 import zoneinfo
 from typing import Annotated, Any, Final, cast
@@ -23,6 +24,8 @@ _HOURS = re.compile(r"(\d{2})-(\d{2})\Z")
 _MIDNIGHT: Final = 24
 _MXID = re.compile(r"@[^\s:]+:\S+\Z")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^?#\s]*)?\Z")
+_LISTEN = re.compile(r"([A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(\d{1,5})\Z", re.ASCII)
+_PORTS: Final = 65_535
 REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
@@ -105,6 +108,32 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _listen(value: object) -> object:
+    """`127.0.0.1:9180` or `[::1]:9180` as host and port; empty is None."""
+    if value in {None, ""}:
+        return None
+    found = _LISTEN.match(value) if isinstance(value, str) else None
+    if found is None or int(found[2]) > _PORTS:
+        raise ValueError('is no place to listen; write it as "127.0.0.1:9180"')
+    return found[1].strip("[]"), int(found[2])
+
+
+def is_here(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _proxy(told: str) -> str:
+    try:
+        ipaddress.ip_network(told)
+    except ValueError:
+        raise ValueError("is no address or network; write it as 127.0.0.1 or 10.0.0.0/24") from None
+    return told
+
+
 def _account(name: str) -> str:
     if not _MXID.match(name):
         raise ValueError("is no account; write it as @name:server, in quotes")
@@ -138,6 +167,8 @@ Zone = Annotated[str, pydantic.AfterValidator(_zone)]
 Account = Annotated[str, pydantic.AfterValidator(_account)]
 Hours = Annotated[tuple[int, int], pydantic.BeforeValidator(_hours)]
 Token = Annotated[str, pydantic.AfterValidator(_token)]
+Listen = Annotated[tuple[str, int] | None, pydantic.BeforeValidator(_listen)]
+Proxy = Annotated[str, pydantic.AfterValidator(_proxy)]
 PublicUrl = Annotated[str, pydantic.AfterValidator(_public_url)]
 StoreUrl = Annotated[str, pydantic.AfterValidator(_store_url)]
 Wording = Annotated[str, pydantic.Field(min_length=1, max_length=1000)]

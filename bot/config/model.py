@@ -57,12 +57,40 @@ class Web(Section):
         "how the outside reaches this listener, `https://sms.example.org`; providers sign it",
         "URL",
     )
-    admin_token: fields.Token = fields.setting(
-        _WEB.admin_token,
-        "secret that `/metrics` and the details of `/health` ask for as `Authorization: Bearer …`; "
-        "empty: they are for this machine alone; needed behind a reverse proxy",
+    admin_listen: fields.Listen = fields.setting(
+        _WEB.admin_listen,
+        'where `/metrics` and the details of `/health` are told, `"127.0.0.1:9180"`; left out: '
+        "nowhere",
         "text",
     )
+    admin_token: fields.Token = fields.setting(
+        _WEB.admin_token,
+        "secret that they ask for as `Authorization: Bearer …`; empty: they are for this machine "
+        "alone; needed where `admin_listen` is not on this machine alone",
+        "text",
+    )
+    trusted_proxies: list[fields.Proxy] = fields.setting(
+        list(_WEB.trusted_proxies),
+        "reverse proxies whose `X-Forwarded-For` is believed, by address or network; nobody else's "
+        "is",
+        "list of texts",
+    )
+    requests_per_second: fields.Number = fields.setting(
+        _WEB.requests_per_second,
+        "pages and refused webhooks that one address may ask for in the long run; 0: no limit "
+        "([security](security.md))",
+        "number",
+        ge=0.0,
+        le=10_000.0,
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _guarded(self) -> Web:
+        if self.admin_listen and not self.admin_token and not fields.is_here(self.admin_listen[0]):
+            raise ValueError(
+                "admin_listen is open to other machines; set admin_token, or listen on 127.0.0.1"
+            )
+        return self
 
 
 class Room(Section):
@@ -93,6 +121,15 @@ class Room(Section):
     )
     cap_month_max: fields.Micros | None = fields.amount(
         None, "the most that the room may set `cap_month` to; else `budget.cap_month` itself"
+    )
+
+
+class Page(Section):
+    url: fields.PublicUrl = fields.setting(
+        "", "where the public page is; empty: `web.public_url`", "URL"
+    )
+    contact_name: str = fields.setting(
+        "Alex", "the number's name on a contact card", "text", min_length=1, max_length=40
     )
 
 
@@ -341,6 +378,7 @@ SECTIONS: Final[dict[str, type[pydantic.BaseModel]]] = {
     "retention": Retention,
     "flood": Flood,
     "room": Room,
+    "page": Page,
     "log": Log,
 }
 """In the order of docs/settings.md; `channels` stands apart."""

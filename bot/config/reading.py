@@ -165,12 +165,18 @@ def _freeze(
     return settings.Settings(
         core=core,
         store=settings.StoreSettings(url=store.url, key_file=Path(store.key_file)),
-        web=settings.WebSettings(**sections["web"].model_dump()),
+        web=_web(sections["web"]),
+        page=settings.PageSettings(**sections["page"].model_dump()),
         log=settings.LogSettings(**sections["log"].model_dump()),
         channels=MappingProxyType(channels),
         source=source,
         warnings=_warnings(core, channels),
     )
+
+
+def _web(section: model.Web) -> settings.WebSettings:
+    plain = section.model_dump(exclude={"trusted_proxies"})
+    return settings.WebSettings(**plain, trusted_proxies=tuple(section.trusted_proxies))
 
 
 def _reply(section: model.Reply) -> policy.Reply:

@@ -26,15 +26,27 @@ class StoreSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """`[web]`: `admin_token` opens metrics and health, and is never printed.
+    """`[web]`: `admin_listen` is the host and port for metrics and health, None for none.
 
-    `public_url` has no slash at its end; empty if none was named.
+    `admin_token` opens them and is never printed. `public_url` has no slash at its end; empty if
+    none was named. `trusted_proxies` are addresses and networks that say who asks.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str = ""
+    admin_listen: tuple[str, int] | None = None
     admin_token: str = dataclasses.field(default="", repr=False)
+    trusted_proxies: tuple[str, ...] = ()
+    requests_per_second: float = 10.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """`[page]`: the public page; `url` has no slash at its end, empty: `web.public_url`."""
+
+    url: str = ""
+    contact_name: str = "Alex"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,7 @@ class Settings:
     core: policy.Core = dataclasses.field(default_factory=policy.Core)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     web: WebSettings = dataclasses.field(default_factory=WebSettings)
+    page: PageSettings = dataclasses.field(default_factory=PageSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
     channels: Mapping[str, ChannelSettings] = dataclasses.field(
         default_factory=lambda: MappingProxyType({})

@@ -26,6 +26,8 @@ _STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*")
 _STEP = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*(\.)?")
 _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|(end of document))\)\Z", re.DOTALL)
 _TWICE = re.compile(r"Cannot declare \('channels', '([^']*)'\) twice")
+# Beside its own error tomllib lets through what int, Decimal and the stack say.
+_NO_TOML: Final = (ValueError, decimal.InvalidOperation, RecursionError)
 _WORLD: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -95,7 +97,7 @@ def _value(path: KeyPath, raw: str) -> object:
         return raw
     try:
         return tomllib.loads(f"v = {raw}", parse_float=decimal.Decimal)["v"]
-    except (tomllib.TOMLDecodeError, decimal.InvalidOperation):
+    except _NO_TOML:
         return raw
 
 
@@ -108,6 +110,9 @@ def _read_file(gathered: Gathered, path: Path) -> None:
         gathered.tree = tomllib.loads(text, parse_float=decimal.Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_fault(path.name, str(error))]) from None
+    except _NO_TOML:
+        wrong, mend = "holds a number that is too long, or is nested too deep", "mend the line"
+        raise ConfigError([Fault(where=path.name, key="", wrong=wrong, mend=mend)]) from None
     gathered.origins = {key: f"{path.name}:{line}" for key, line in _lines(text)}
     secrets = list(_secrets(gathered.tree, ()))
     mode = path.stat().st_mode
@@ -255,7 +260,7 @@ def _held(gathered: Gathered, name: str, file: str) -> str | None:
     """A secret from its file, without the line's end; None, and a fault, if it cannot be read."""
     try:
         held = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         wrong = f"names a file that cannot be read ({type(error).__name__})"
         gathered.fault(name, "", wrong, "look at its path, owner and mode")
         return None

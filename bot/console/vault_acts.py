@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -21,9 +22,13 @@ from bot.policy.lifecycle import State
 from bot.store import people, tables, vault
 
 _p, _i, _r, _in = tables.persons, tables.identities, tables.replies, tables.inbound
+_a = tables.audit
 # These may be out there; they are settled first, and hold no address meanwhile.
 _OUT: Final = (State.SENDING, State.UNKNOWN)
 _WAITS: Final = (State.HELD, State.SCHEDULED)
+# Kinds of events that name a person by number. Acts stay as acts: their trail is a chain.
+_NAMING: Final = ("priority", "proof", audit.KIND)
+_FORGOTTEN: Final = "forgotten"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,19 @@ def all_of(tx: sa.Connection, person_id: int) -> list[int]:
     return ids
 
 
-def erase(tx: sa.Connection, person_id: int, *, now_ms: int, who: str) -> Erased:
-    """Everything of them goes from every table; the suppression entry stays while it must."""
+def erase(
+    tx: sa.Connection,
+    keys: vault.Vault,
+    person_id: int,
+    *,
+    now_ms: int,
+    who: str,
+    why: str | None = None,
+) -> Erased:
+    """Everything of them goes from every table; the suppression entry stays while it must.
+
+    `why`: on what other ground than their own proof; it stays in the trail.
+    """
     ids = all_of(tx, person_id)
     waits = sa.select(_r).where(_r.c.person_id.in_(ids), _r.c.state.in_(_WAITS))
     rows = [dict(row) for row in tx.execute(waits).mappings()]
@@ -55,15 +71,58 @@ def erase(tx: sa.Connection, person_id: int, *, now_ms: int, who: str) -> Erased
     messages = tx.execute(sa.delete(_in).where(_in.c.person_id.in_(ids))).rowcount
     gone = sa.select(_r.c.id).where(_r.c.person_id.in_(ids), _r.c.state.not_in(_OUT))
     gone_ids = list(tx.execute(gone).scalars())
-    tx.execute(sa.delete(tables.receipts).where(tables.receipts.c.reply_id.in_(gone_ids)))
+    _forget_receipts(tx, gone_ids)
     tx.execute(sa.delete(_r).where(_r.c.id.in_(gone_ids)))
     left = tx.execute(
-        sa.update(_r).where(_r.c.person_id.in_(ids)).values(address_enc=None, text_enc=None)
+        sa.update(_r)
+        .where(_r.c.person_id.in_(ids))
+        .values(address_enc=None, text_enc=None, words=None, topic=None)
     ).rowcount
     tx.execute(sa.delete(tables.room_codes).where(tables.room_codes.c.person_id.in_(ids)))
+    _forget_questions(tx, keys, ids)
     kept = _suppress(tx, person_id, ids, left=left > 0, now_ms=now_ms)
-    audit.note(tx, now_ms, who, "erase", persons=[person_id])
+    audit.note(tx, now_ms, who, "erase", persons=[person_id], why=why)
+    # After the note, which makes an event too.
+    _forget_events(tx, ids)
     return Erased(messages=messages, replies=len(gone_ids), left=left, kept=kept)
+
+
+def _forget_receipts(tx: sa.Connection, reply_ids: Sequence[int]) -> None:
+    """Also those that came before their send was recorded and know the provider's id only."""
+    t = tables.receipts
+    known = sa.select(_r.c.provider_id).where(_r.c.id.in_(reply_ids), _r.c.provider_id.is_not(None))
+    tx.execute(sa.delete(t).where(sa.or_(t.c.reply_id.in_(reply_ids), t.c.provider_id.in_(known))))
+
+
+def _forget_events(tx: sa.Connection, ids: Sequence[int]) -> None:
+    """Emptied and not deleted: readers go by the number of the newest."""
+    t = tables.events
+    found = tx.execute(sa.select(t.c.id, t.c.kind, t.c.data).where(t.c.kind.in_(_NAMING)))
+    for row in found.all():
+        told = json.loads(row.data)
+        if ids_in(row.data) & set(ids):
+            is_act = row.kind == audit.KIND
+            left = (
+                {k: v for k, v in told.items() if k not in {"person", "persons"}} if is_act else {}
+            )
+            values = {"kind": row.kind if is_act else _FORGOTTEN, "data": json.dumps(left)}
+            tx.execute(sa.update(t).where(t.c.id == row.id).values(values))
+
+
+def _forget_questions(tx: sa.Connection, keys: vault.Vault, ids: Sequence[int]) -> None:
+    """What the room was asked about them and has not decided."""
+    t = tables.room_prompts
+    open_ones = tx.execute(sa.select(t.c.id, t.c.data_enc).where(t.c.data_enc.is_not(None)))
+    theirs = [row.id for row in open_ones if ids_in(_opened(keys, row.data_enc, t.name)) & set(ids)]
+    tx.execute(sa.update(t).where(t.c.id.in_(theirs)).values(state="expired", data_enc=None))
+
+
+def ids_in(data: str | None) -> set[int]:
+    """The persons that an event, an act or a question (as JSON) names."""
+    told = json.loads(data or "{}")
+    several, one = told.get("persons"), told.get("person")
+    # In an event of a merge it is how many they were.
+    return {*(several if isinstance(several, list) else ()), *(() if one is None else (one,))}
 
 
 def _suppress(
@@ -87,14 +146,25 @@ def _suppress(
 
 
 def export(
-    tx: sa.Connection, keys: vault.Vault, person_id: int, currency: str, *, now_ms: int, who: str
+    tx: sa.Connection,
+    keys: vault.Vault,
+    person_id: int,
+    currency: str,
+    *,
+    now_ms: int,
+    who: str,
+    why: str | None = None,
 ) -> Mapping[str, object]:
-    """All that is kept about them, as plain values; their address is theirs to know."""
+    """All that is kept about them, as plain values; their address is theirs to know.
+
+    `why` as in `erase`. Who acted on them is not theirs to know; what was done, and when, is.
+    """
     ids = all_of(tx, person_id)
     person = tx.execute(sa.select(_p).where(_p.c.id == person_id)).mappings().one()
     wrote = sa.select(_in).where(_in.c.person_id.in_(ids)).order_by(_in.c.received_ms, _in.c.id)
     got = sa.select(_r).where(_r.c.person_id.in_(ids)).order_by(_r.c.first_ms, _r.c.id)
-    audit.note(tx, now_ms, who, "export", persons=[person_id])
+    audit.note(tx, now_ms, who, "export", persons=[person_id], why=why)
+    trail = tx.execute(sa.select(_a.c.at_ms, _a.c.act, _a.c.data).order_by(_a.c.id))
     return {
         "first_seen": _when(person["created_ms"]),
         "last_seen": _when(person["last_ms"]),
@@ -105,6 +175,9 @@ def export(
         "addresses": "kept as keyed hashes, which cannot be read back",
         "messages": [_message(keys, row) for row in tx.execute(wrote).mappings()],
         "replies": [_reply(keys, row, currency) for row in tx.execute(got).mappings()],
+        "acts": [
+            {"at": _when(row.at_ms), "act": row.act} for row in trail if ids_in(row.data) & set(ids)
+        ],
     }
 
 

@@ -15,6 +15,7 @@ SMS: Final = "sms"
 SIGNAL: Final = "signal"
 MATRIX: Final = "matrix"
 
+_USUAL: Final = frozenset({SMS, SIGNAL, MATRIX})
 _NETWORK = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 MAX_VALUE_CHARACTERS: Final = 320
@@ -36,7 +37,7 @@ class Address:
 
     def __post_init__(self) -> None:
         """Refuse what could never be stored or looked up again."""
-        if not _NETWORK.match(self.network):
+        if self.network not in _USUAL and not _NETWORK.match(self.network):
             raise ValueError("network must be a lower-case word of at most 32 characters")
         if len(self.value) > MAX_VALUE_CHARACTERS:
             raise ValueError(f"address longer than {MAX_VALUE_CHARACTERS} characters")

@@ -127,14 +127,29 @@ class Reaction(_Happened):
     key: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Withdrawn(_Happened):
+    """The message `on` was taken back (redacted), by its author or by one who may.
+
+    What was carried out stays so; what waits, or waits for an answer, is dropped.
+    """
+
+    by: By
+    on: str
+
+
 class Why(enum.StrEnum):
-    """Why something that looked like a command is none (C22)."""
+    """Why something that looked like a command is none (C22).
+
+    `REPLAYED`: an encrypted message that was taken in before, under another event id or time.
+    """
 
     EDIT = "edit"
     NOTICE = "notice"
     PLAIN_IN_ENCRYPTED = "plain-in-encrypted"
     OTHER_ROOM = "other-room"
     TORN = "torn"
+    REPLAYED = "replayed"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -178,6 +193,9 @@ class Snag(enum.StrEnum):
     ENCRYPTION_OFF = "encryption-off"
     NOT_CROSS_SIGNED = "not-cross-signed"
     GAP = "gap"
+    UPGRADED = "upgraded"
+    VERIFICATION = "verification"
+    ELSEWHERE = "elsewhere"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -185,7 +203,7 @@ class Trouble(_Happened):
     """Say it in the room, with the mend in the room's language (the core has the words).
 
     `account`, `device`: whose, where it is somebody's. `detail`: a technical word for the log and
-    the operator, no text and no key.
+    the operator, no text and no key; with UPGRADED the id of the new room.
     """
 
     snag: Snag
@@ -194,7 +212,7 @@ class Trouble(_Happened):
     detail: str = ""
 
 
-RoomEvent = Command | Reaction | Refused | Changed | Invited | Trouble
+RoomEvent = Command | Reaction | Withdrawn | Refused | Changed | Invited | Trouble
 
 
 class Lane(enum.IntEnum):

@@ -116,12 +116,16 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
     )
     same = plan.core.reply.route == settings.ROUTE_SAME
     ready: list[Ready] = []
+    doubted: list[int] = []
     seen = byhand.seen(plan.flood(), controls, now_ms)
+    restored_ms = events.restored_ms(controls)
     for reply in due:
-        facts = _facts(reply, plan.core, seen, now_ms)
+        facts = _facts(reply, plan.core, seen, now_ms, restored_ms)
         step = decision.decide_due(facts, plan.core.reply)
         if step.step is Step.HOLD:
             moves.hold(reply, step.reason, topic=facts.topic)
+            if step.reason == Reason.RESTORED:
+                doubted.append(reply.id)
         elif step.step is not Step.SEND:
             moves.add(reply, step)
         elif not usable or (same and reply.written_to[0] not in usable):
@@ -129,6 +133,7 @@ def claim(tx: sa.Connection, *, plan: Plan, now_ms: int, limit: int) -> Claimed:
         else:
             _route(reply, routes, moves, ready, now_ms)
     sends = _by_their_ways(tx, ready, plan, seen, now_ms, moves)
+    outbox.keep_windows(tx, doubted)
     moves.write(tx)
     return Claimed(moved=len(due), sends=sends)
 
@@ -143,7 +148,7 @@ def _by_their_ways(  # noqa: PLR0917 (the claim's own state, passed on)
 ) -> list[Claim]:
     """Reserve each by its first way; those without room there try their next, till none is left."""
     claims: list[Claim] = []
-    counts: dict[str, int] = {}
+    counts = moves.counts
     # What a scarce quota saves most goes first; without a choice the order stays.
     ready = sorted(ready, key=lambda one: -one.saving)
     ways = {one.reply.id: one.ways for one in ready}
@@ -159,7 +164,6 @@ def _by_their_ways(  # noqa: PLR0917 (the claim's own state, passed on)
             if one.reply.id in reserved:
                 for name, n in scarce_use(one, ways[one.reply.id], plan.savings).items():
                     counts[name] = counts.get(name, 0) + n
-    events.count(tx, now_ms, counts)
     return claims
 
 
@@ -177,7 +181,11 @@ def _paced(ready: list[Ready], plan: Plan, moves: Moves, now_ms: int) -> list[Re
 
 
 def _facts(
-    reply: outbox.DueReply, core: settings.Core, seen: snapshot.Snapshot, now_ms: int
+    reply: outbox.DueReply,
+    core: settings.Core,
+    seen: snapshot.Snapshot,
+    now_ms: int,
+    restored_ms: int,
 ) -> decision.DueFacts:
     # Spread by the reply's own number: any even spread will do in the morning.
     draw = (reply.id * 2_654_435_761 % (1 << 32)) / (1 << 32)
@@ -192,6 +200,7 @@ def _facts(
         approved=reply.approved,
         mode_holds=seen.mode in byhand.HOLDING,
         superseded=reply.superseded,
+        restored=reply.first_ms < restored_ms,
     )
 
 
@@ -232,7 +241,8 @@ def _in_turn(
     cap = budget.cap_day_micros
     if cap is None or not plan.core.flood.pacing or not any(one.offer.micros for one in ready):
         return ready
-    used = ledger.used(tx, f"day:{ledger.period(budget, now_ms)[:10]}")
+    scope = f"day:{ledger.period(budget, now_ms)[:10]}"
+    used = ledger.used(tx, scope) + moves.till.get(scope, (0, 0))[0]
     local = dt.datetime.fromtimestamp(now_ms / 1000, budget.timezone)
     go: list[Ready] = []
     doubt = {
@@ -290,7 +300,8 @@ def _reserve(
     if not ready:
         return [], []
     core = plan.core
-    answers = ledger.reserve(tx, [one.request for one in ready], core.budget, now_ms)
+    requests = [one.request for one in ready]
+    answers = ledger.reserve(tx, requests, core.budget, now_ms, moves.till)
     period = ledger.period(core.budget, now_ms)
     until_ms = now_ms + core.reply.window_days * _DAY_MS
     claims, rows, windows, others = [], [], [], []
@@ -314,17 +325,17 @@ def _reserve(
 
 
 def _sending(one: Ready, period: str, window_ms: int, now_ms: int) -> dict[str, Any]:
-    moved = one.moved_from
+    moved, offer = one.moved_from, one.offer
     return {
         "id": one.reply.id,
-        "channel": one.offer.channel,
-        "own_address": one.offer.own_address,
+        "channel": offer.channel,
+        "own_address": offer.own_address,
         "attempts": one.reply.attempts + 1,
         "lease_until_ms": now_ms + LEASE_MS,
         "started_ms": now_ms,
         "window_ms": window_ms,
-        "parts": one.offer.parts,
-        "reserved_micros": one.offer.micros,
+        "parts": offer.parts,
+        "reserved_micros": offer.micros,
         "period": period,
         # A later attempt is billed by itself.
         "price_micros": None,
@@ -335,29 +346,29 @@ def _sending(one: Ready, period: str, window_ms: int, now_ms: int) -> dict[str, 
 
 
 def _claim(one: Ready, plan: Plan, period: str, window_ms: int, lease_until_ms: int) -> Claim:
-    reply = one.reply
-    network = plan.bridges[one.offer.channel].network
+    reply, offer = one.reply, one.offer
+    network = plan.bridges[offer.channel].network
     return Claim(
         id=reply.id,
         person_id=reply.person_id,
         window_ms=window_ms,
         due_ms=reply.due_ms,
         automatic=reply.automatic,
-        channel=one.offer.channel,
+        channel=offer.channel,
         outbound=messages.OutboundReply(
             reply_id=outbox.key(plan.keys, reply.id),
-            channel=one.offer.channel,
-            sender=address.Address(network, one.offer.own_address),
+            channel=offer.channel,
+            sender=address.Address(network, offer.own_address),
             recipient=one.recipient,
             text=one.text,
             valid_until=clock.from_ms(decision.expires_ms(reply.first_ms, plan.core.reply)),
         ),
         reservation=ledger.Reservation(
             reply_id=reply.id,
-            channel=one.offer.channel,
+            channel=offer.channel,
             country=reply.country,
-            micros=one.offer.micros,
-            parts=one.offer.parts,
+            micros=offer.micros,
+            parts=offer.parts,
             period=period,
             crossed=one.crossed,
         ),

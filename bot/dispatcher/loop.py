@@ -11,7 +11,7 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -107,29 +107,44 @@ class Dispatcher:
 
     async def _send(self, claims: Sequence[claiming.Claim]) -> None:
         """Send at once what was claimed, record as results come in, many in one transaction."""
-        names = {asyncio.create_task(self._one(claim)): claim for claim in claims}
+        go = claims if self._store.inline else await self._may_go(claims)
+        # All begin in the turn of the loop in which the answer came.
+        names = {asyncio.create_task(self._one(claim)): claim for claim in go}
+        going = {claim.id for claim in go}
+        results: list[recording.Result] = [(c, None) for c in claims if c.id not in going]
         waiting = set(names)
+        # One timer for all of them: one each would be a tenth of what a send costs here.
+        limit = asyncio.get_running_loop().call_later(SEND_LIMIT_S, _cut, tuple(names))
         try:
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                await self._record([(names[task], task.result()) for task in done])
+                results += [(names[task], _outcome(names[task], task)) for task in done]
+                await self._record(results)
+                results = []
+            if results:
+                await self._record(results)
         finally:
-            for task in waiting:
-                task.cancel()
+            limit.cancel()
+            _cut(waiting)
 
-    async def _one(self, claim: claiming.Claim) -> outcomes.Outcome | None:
-        """The outcome, None if a pause came first and nothing was sent."""
+    async def _may_go(self, claims: Sequence[claiming.Claim]) -> Sequence[claiming.Claim]:
+        """Those that no pause holds back; it is read now, and they are sent at once."""
         try:
             controls = await self._controls()
         except database.StoreAwayError:
-            return None
+            return ()
         now_ms = clock.to_ms(self._clock.now())
+        channels = {claim.channel for claim in claims}
+        shut = {name for name in channels if claiming.paused(controls, name, now_ms)}
         # A process that was stopped for long wakes up here: its sends are others' by now.
-        if claiming.paused(controls, claim.channel, now_ms) or now_ms >= claim.lease_until_ms:
+        return [c for c in claims if c.channel not in shut and now_ms < c.lease_until_ms]
+
+    async def _one(self, claim: claiming.Claim) -> outcomes.Outcome | None:
+        # In memory a reading costs next to nothing, so that each send has its own.
+        if self._store.inline and not await self._may_go([claim]):
             return None
         try:
-            async with asyncio.timeout(SEND_LIMIT_S):
-                return await self._bridges[claim.channel].send(claim.outbound)
+            return await self._bridges[claim.channel].send(claim.outbound)
         except Exception as error:  # noqa: BLE001 (the named edge)
             # A bridge that raises has broken its contract: it may have gone out.
             _log.warning("send_raised", channel=claim.channel, error=type(error).__name__)
@@ -144,7 +159,7 @@ class Dispatcher:
         return await asyncio.shield(self._asked)
 
     async def _read_controls(self) -> Mapping[str, str]:
-        # All sends of a claim begin in one turn of the loop: after it they have all asked.
+        # Rounds that ask in one turn of the loop share one reading.
         await asyncio.sleep(0)
         self._asked = None
         return await self._store.read(events.controls)
@@ -214,6 +229,21 @@ class Dispatcher:
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped}, timeout=_POLL_S * random.uniform(0.5, 1))  # noqa: S311 (jitter)
         stopped.cancel()
+
+
+def _cut(sends: Iterable[asyncio.Task[outcomes.Outcome | None]]) -> None:
+    for send in sends:
+        send.cancel()
+
+
+def _outcome(
+    claim: claiming.Claim, send: asyncio.Task[outcomes.Outcome | None]
+) -> outcomes.Outcome | None:
+    if not send.cancelled():
+        return send.result()
+    # It took too long, and it may have gone out.
+    _log.warning("send_raised", channel=claim.channel, error=TimeoutError.__name__)
+    return outcomes.Unknown(reason=TimeoutError.__name__)
 
 
 def _ask(way: bridge.Bridge, recipient: address.Address, text: str) -> messages.Quote | None:

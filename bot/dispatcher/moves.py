@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from bot import outbox
+from bot import ledger, outbox
 from bot.policy import decision, settings
 from bot.policy.decision import Step
 from bot.policy.lifecycle import State
@@ -62,13 +62,18 @@ class Pace:
 
 
 class Moves:
-    """Due replies that are not sent now, gathered by where they go."""
+    """What a claim writes at its end: due replies that are not sent now, by where they go.
+
+    `till`: what those that are sent reserve; `counts`: what else is counted.
+    """
 
     def __init__(self, now_ms: int) -> None:
         self._now_ms = now_ms
         self._held: list[dict[str, Any]] = []
         self._ended: dict[State, list[dict[str, Any]]] = {State.CANCELLED: [], State.EXPIRED: []}
         self._later: list[dict[str, int]] = []
+        self.till: Final[ledger.Till] = {}
+        self.counts: Final[dict[str, int]] = {}
 
     def add(self, reply: outbox.DueReply, due: decision.Due) -> None:
         """LATER, CANCEL or EXPIRE."""
@@ -104,13 +109,14 @@ class Moves:
         self._later.append({"of": reply.id, "due": at_ms})
 
     def write(self, tx: sa.Connection) -> None:
-        """All moves, and what they count."""
+        """All moves; then, at rows where all workers meet, the till and what is counted."""
         outbox.move(tx, State.SCHEDULED, State.HELD, self._held)
         for state, rows in self._ended.items():
             outbox.move(tx, State.SCHEDULED, state, rows)
         if self._later:
             _LATER.many(tx, self._later)
-        counts: dict[str, int] = {}
+        ledger.settle(tx, self.till)
+        counts = self.counts
         for row in self._held:
             name = f"held:{row['reason']}"
             counts[name] = counts.get(name, 0) + 1

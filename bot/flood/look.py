@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -85,15 +84,20 @@ class Flood:
             strong=frozenset(seen.strong),
             surges=frozenset(seen.surges),
             usual=self._usual(seen),
-            plain=topics.plain(seen.usual(self._common)) if seen.flagged else frozenset(),
+            plain=self._plain(seen) if seen.flagged else frozenset(),
         )
+
+    def _plain(self, known: memory.Memory) -> frozenset[int]:
+        # What is usual is learned only as `learned_ms` moves on.
+        of = (known.learned_ms, known.usual_senders, len(known.usual_words))
+        return known.derived("plain", of, lambda: topics.plain(known.usual(self._common)))
 
     def _look(self, tx: sa.Connection, known: memory.Memory, now_ms: int) -> Mapping[str, int]:
         before, strong = known.mark(), known.strong
         oldest_ms = snapshot.bucket_ms(now_ms) - _RECENT_MS
         buckets = self._buckets(tx, min(oldest_ms, known.learned_ms or oldest_ms), now_ms)
         recent = {start: b for start, b in buckets.items() if start >= oldest_ms}
-        seen = _sum(recent)
+        seen = known.seen(recent, snapshot.bucket_ms(now_ms) - snapshot.BUCKET_MS)
         found = orders.controls(tx, now_ms)
         flagged = topics.flag(
             seen, known.usual(self._common), known.flagged, now_ms, self._core.flood
@@ -133,7 +137,8 @@ class Flood:
 
     def _usual(self, known: memory.Memory) -> tuple[float, ...] | None:
         today = periods.day(clock.to_ms(self._clock.now()), self._core.budget.timezone)
-        return usual(known, today)
+        of = (today, known.learned_ms, known.anchor)
+        return known.derived("usual", of, lambda: usual(known, today))
 
     def _surges(
         self, known: memory.Memory, recent: Mapping[int, memory.Bucket], now_ms: int
@@ -213,11 +218,6 @@ class Flood:
         cap = overrides.budget(self._core.budget, events.controls(tx)).cap_day_micros
         local = self._local(now_ms)
         waiting = rows.waiting(tx, now_ms - _ON_TIME_MS, _RELEASE, most)
-        if len(waiting) < _RELEASE:
-            # Nobody else can be on time; those who are late anyway come last.
-            ids = {row["id"] for row in waiting}
-            late = rows.waiting(tx, 0, _RELEASE, most)
-            waiting += [row for row in late if row["id"] not in ids]
         if not waiting:
             return 0
         used = ledger.used(tx, self._day_scope(now_ms))
@@ -271,10 +271,3 @@ def _goes_on(held: str) -> decision.Reason:
     """Why it is scheduled again."""
     turn = decision.Reason.PACE
     return turn if held == turn else decision.Reason.FIRST_CONTACT
-
-
-def _sum(recent: Mapping[int, memory.Bucket]) -> topics.Counts:
-    words: Counter[int] = Counter()
-    for bucket in recent.values():
-        words.update(bucket.words)
-    return topics.Counts(sum(b.senders for b in recent.values()), words)

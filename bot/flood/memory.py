@@ -6,12 +6,14 @@ import base64
 import dataclasses
 import json
 import struct
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bot.policy.flood import breaker, topics, words
 from bot.policy.flood.snapshot import Mode
 
+T = TypeVar("T")
 # So many words are usual at the most; the rarest go first.
 WORDS: Final = 20_000
 ONCE: Final = 20_000
@@ -48,6 +50,24 @@ class Memory:
     looking_ms: int = 0
     setting: breaker.Setting = dataclasses.field(default_factory=breaker.Setting)
     once: dict[int, None] = dataclasses.field(default_factory=dict)
+    # What was last worked out of it, each with all that it follows from (`derived`); not kept.
+    worked_out: dict[str, tuple[object, Any]] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def derived(self, name: str, of: object, work: Callable[[], T]) -> T:
+        """What `work` gives, from the last time if it follows from the same: looks are many."""
+        known = self.worked_out.get(name)
+        if known is None or known[0] != of:
+            known = self.worked_out[name] = (of, work())
+        value: T = known[1]
+        return value
+
+    def seen(self, recent: Mapping[int, Bucket], open_ms: int) -> topics.Counts:
+        """All recent buckets together; those that began before `open_ms` are added up once."""
+        shut = tuple(b for start, b in recent.items() if start < open_ms)
+        before: topics.Counts = self.derived("shut", shut, lambda: _sum(topics.Counts(0, {}), shut))
+        return _sum(before, [b for start, b in recent.items() if start >= open_ms])
 
     def usual(self, common: AbstractSet[int]) -> topics.Counts:
         """As policy takes it."""
@@ -99,12 +119,12 @@ class Memory:
 
     def text(self) -> str:
         """For the store: JSON, the many words packed (12 bytes each)."""
-        n = len(self.usual_words)
-        packed = struct.pack(f"<{n}q{n}f", *self.usual_words, *self.usual_words.values())
-        return json.dumps(
+        n, once = len(self.usual_words), len(self.once)
+        usual = struct.pack(f"<{n}q{n}f", *self.usual_words, *self.usual_words.values())
+        wordings = struct.pack(f"<{once}q", *self.once)
+        plain = json.dumps(
             {
                 "usual_senders": self.usual_senders,
-                "usual_words": base64.b64encode(packed).decode(),
                 "week_ms": self.week_ms,
                 "week_senders": self.week_senders,
                 "flagged": self.flagged,
@@ -114,10 +134,22 @@ class Memory:
                 "anchor": self.anchor,
                 "learned_ms": self.learned_ms,
                 "looking_ms": self.looking_ms,
-                "once": base64.b64encode(struct.pack(f"<{len(self.once)}q", *self.once)).decode(),
                 "setting": dataclasses.asdict(self.setting),
             }
         )
+        # Base 64 holds nothing that JSON spells in another way, so it need not be looked through.
+        return (
+            f'{plain[:-1]}, "usual_words": "{base64.b64encode(usual).decode()}", '
+            f'"once": "{base64.b64encode(wordings).decode()}"}}'
+        )
+
+
+def _sum(before: topics.Counts, more: Sequence[Bucket]) -> topics.Counts:
+    words_ = dict(before.words)
+    for bucket in more:
+        for word, n in bucket.words.items():
+            words_[word] = words_.get(word, 0) + n
+    return topics.Counts(before.senders + sum(b.senders for b in more), words_)
 
 
 def _unpack(text: str) -> dict[int, float]:

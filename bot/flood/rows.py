@@ -34,14 +34,14 @@ _KEEP = statements.upsert(_s).on_conflict_do_update(
 )
 _HELD = sa.literal_column("replies.state") == sa.literal_column("'held'")
 _WAITING = prepared.Prepared(
-    sa.select(_r.c.id, _r.c.first_ms, _r.c.quoted_micros, _r.c.reason, _r.c.opinion)
+    sa.select(_r.c.id, _r.c.first_ms, _r.c.due_ms, _r.c.quoted_micros, _r.c.reason, _r.c.opinion)
     .where(_HELD, sa.or_(_r.c.reason == Reason.PACE.value, _r.c.reason == Reason.MODE.value))
     .where(_r.c.due_ms >= sa.bindparam("since"))
     .where(sa.func.coalesce(_r.c.quoted_micros, 0) <= sa.bindparam("most"))
     .order_by(_r.c.due_ms, _r.c.id)
     .limit(sa.bindparam("limit"))
 )
-_WAITING_NAMES: Final = ("id", "first_ms", "quoted_micros", "reason", "opinion")
+_WAITING_NAMES: Final = ("id", "first_ms", "due_ms", "quoted_micros", "reason", "opinion")
 
 
 def buckets(tx: sa.Connection, since_ms: int) -> dict[int, memory.Bucket]:
@@ -71,7 +71,23 @@ def keep(tx: sa.Connection, kept: memory.Memory) -> None:
     tx.execute(_KEEP, {**_KEY, "value": kept.text()})
 
 
-def waiting(tx: sa.Connection, since_ms: int, limit: int, most: int) -> list[Mapping[str, Any]]:
-    """Replies held for their turn or by a mode, due since then, of a price of `most` at most."""
+def waiting(tx: sa.Connection, in_time_ms: int, limit: int, most: int) -> list[Mapping[str, Any]]:
+    """Who is held for their turn or by a mode, at a price of `most` at most.
+
+    First those due since `in_time_ms`, up to the limit; then, if all of them are named, the others,
+    who are late anyway.
+    """
+    found = _waiting(tx, 0, limit, most)
+    if len(found) < limit:
+        in_time = [row for row in found if row["due_ms"] >= in_time_ms]
+        return in_time + [row for row in found if row["due_ms"] < in_time_ms]
+    in_time = _waiting(tx, in_time_ms, limit, most)
+    if len(in_time) == limit:
+        return in_time
+    ids = {row["id"] for row in in_time}
+    return in_time + [row for row in found if row["id"] not in ids]
+
+
+def _waiting(tx: sa.Connection, since_ms: int, limit: int, most: int) -> list[Mapping[str, Any]]:
     told = {"since": since_ms, "limit": limit, "most": most}
     return [dict(zip(_WAITING_NAMES, row, strict=True)) for row in _WAITING.rows(tx, told)]

@@ -69,6 +69,7 @@ def items(
         names = [f"{message.channel}\x00{message.provider_id}"]
         if message.fingerprint is not None:
             names.append(f"{message.channel}\x00\x00{message.fingerprint}")
+        rings = [keys.ring("seen", name) for name in names]
         # All withheld senders share one person, who is never answered.
         hidden = not message.sender.value and bool(message.aliases)
         people = message.aliases if hidden else (message.sender, *message.aliases)
@@ -76,9 +77,9 @@ def items(
             state.Item(
                 message=message,
                 at_ms=max(clock.to_ms(message.received_at), now_ms - OLDEST_MS),
-                seen=tuple(h for name in names for h in keys.ring("seen", name)),
-                fresh=tuple(keys.hash("seen", name) for name in names),
-                hashes=tuple(keys.hash_address(a.network, a.value) for a in people),
+                seen=tuple([h for ring in rings for h in ring]),
+                fresh=tuple([ring[0] for ring in rings]),
+                hashes=tuple([keys.hash_address(a.network, a.value) for a in people]),
             )
         )
     # An id is unique within its channel only.

@@ -22,6 +22,11 @@ SLICE: Final = 1_000
 SLICES: Final = 200
 # Texts of held messages, should any be kept: no setting makes it longer.
 TEXTS_H: Final = 72
+# Longer than anybody asks about an unknown send (budget.unknown_after_s): then its address goes.
+UNSURE_DAYS: Final = 7
+# Who spoke up in the moderators' room without being on its list; said again after an hour.
+STRANGERS_DAYS: Final = 1
+_STRANGERS: Final = ("room.stranger", "room.trouble")
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 
@@ -50,7 +55,13 @@ async def forget(store: database.Store, core: settings.Core, now_ms: int) -> dic
             "addresses",
             _r.c.id,
             sa.and_(
-                _r.c.state.in_(_OVER),
+                sa.or_(
+                    _r.c.state.in_(_OVER),
+                    sa.and_(
+                        _r.c.state == State.UNKNOWN,
+                        _r.c.started_ms < now_ms - UNSURE_DAYS * _DAY_MS,
+                    ),
+                ),
                 sa.or_(_r.c.address_enc.is_not(None), _r.c.text_enc.is_not(None)),
             ),
             _wipe(_r, "address_enc", "text_enc"),
@@ -95,7 +106,9 @@ async def room(store: database.Store, core: settings.Core, now_ms: int) -> dict[
     """What was said and asked in the moderators' room; the trail of their acts stays."""
     old_ms = now_ms - core.retention.events_days * _DAY_MS
     e, o, p = tables.room_events, tables.room_outgoing, tables.room_prompts
-    c, f = tables.room_codes, tables.proofs
+    c, f, s = tables.room_codes, tables.proofs, tables.storage
+    met_ms = sa.cast(s.c.value, sa.BigInteger)
+    strangers = sa.and_(s.c.channel.in_(_STRANGERS), met_ms < now_ms - STRANGERS_DAYS * _DAY_MS)
     newest = sa.select(sa.func.max(o.c.id)).scalar_subquery()
     said = sa.and_(o.c.created_ms < old_ms, o.c.state != "waiting")
     chores: tuple[tuple[sa.Table, sa.Column[Any], sa.ColumnElement[bool]], ...] = (
@@ -105,6 +118,7 @@ async def room(store: database.Store, core: settings.Core, now_ms: int) -> dict[
         (p, p.c.id, sa.and_(p.c.created_ms < old_ms, p.c.state != "open")),
         (c, c.c.code, c.c.expires_ms < old_ms),
         (f, f.c.hash, f.c.expires_ms < now_ms),
+        (s, s.c.key, strangers),
     )
     out = await words(store, now_ms)
     for table, key, which in chores:

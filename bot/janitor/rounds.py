@@ -55,6 +55,19 @@ async def tidy(
     return await store.write(work)
 
 
+async def _forgotten(
+    store: database.Store,
+    core: settings.Core,
+    forget: Callable[[database.Store, settings.Core, int], Awaitable[dict[str, int]]],
+    now_ms: int,
+) -> Counts:
+    counts = await forget(store, core, now_ms)
+    if any(counts.values()):
+        # Out of the file's log too, where it would stand until it is written over.
+        await store.truncate()
+    return counts
+
+
 class Janitor:
     """Runs each chore in a loop of its own. `ran`: chore -> when it last came to an end."""
 
@@ -95,6 +108,7 @@ class Janitor:
         async def resealed(_now_ms: int) -> Counts:
             return await sealed.reseal(store, keys)
 
+        lapsed = functools.partial(_forgotten, store, core)
         self.chores: tuple[Chore, ...] = (
             Chore(name="checkpoint", every_s=5, step=moved),
             Chore(name="early_receipts", every_s=5, step=settled),
@@ -109,11 +123,11 @@ class Janitor:
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
             Chore(name="afterwards", every_s=60, step=functools.partial(after.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
-            Chore(name="room", every_s=900, step=functools.partial(retention.room, store, core)),
+            Chore(name="room", every_s=900, step=functools.partial(lapsed, retention.room)),
             Chore(
                 name="forget",
                 every_s=6 * 3_600,
-                step=functools.partial(retention.forget, store, core),
+                step=functools.partial(lapsed, retention.forget),
             ),
         )
 

@@ -53,6 +53,7 @@ class Reason(enum.StrEnum):
     PROOF = "proof"
     RETRY = "retry"
     NOBODY = "nobody"
+    RESTORED = "restored"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,8 @@ class DueFacts:
 
     `superseded`: his window is another reply's by now. `topic`: a new topic shared by many, that
     he writes about too. `approved`: a moderator let it go. `mode_holds`: the breaker's mode lets
-    nothing go by itself.
+    nothing go by itself. `restored`: he wrote before a backup was put back, so what is known of
+    him may be of before he was answered.
     """
 
     now_ms: int
@@ -154,6 +156,7 @@ class DueFacts:
     approved: bool = False
     mode_holds: bool = False
     superseded: bool = False
+    restored: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,38 +168,49 @@ class Due:
     at_ms: int | None = None
 
 
+# Made once: every reply that falls due is answered by one of them.
+_SEND: Final = Due(step=Step.SEND)
+_OPTED_OUT: Final = Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)
+_BLOCKED: Final = Due(step=Step.CANCEL, reason=Reason.BLOCKED)
+_MERGED: Final = Due(step=Step.CANCEL, reason=Reason.MERGED)
+_EXPIRED: Final = Due(step=Step.EXPIRE, reason=Reason.EXPIRED)
+_RESTORED: Final = Due(step=Step.HOLD, reason=Reason.RESTORED)
+_NEW_TOPIC: Final = Due(step=Step.HOLD, reason=Reason.NEW_TOPIC)
+_MODE: Final = Due(step=Step.HOLD, reason=Reason.MODE)
+
+
 def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
     """At due time, by everything known by then. A hand reply is subject to the wish alone.
 
     What was held comes back due at once; a clock that was set back must not make that early.
     """
+    if facts.opted_out or facts.blocked:
+        return _OPTED_OUT if facts.opted_out else _BLOCKED
+    if not facts.automatic:
+        return _SEND
+    return _MERGED if facts.superseded else _by_time(facts, rules)
+
+
+def _by_time(facts: DueFacts, rules: settings.Reply) -> Due:
+    if facts.now_ms >= expires_ms(facts.first_ms, rules):
+        return _EXPIRED
     earliest_ms = facts.first_ms + rules.delay_min_s * 1000
-    for holds, due in (
-        (facts.opted_out, Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)),
-        (facts.blocked, Due(step=Step.CANCEL, reason=Reason.BLOCKED)),
-        (not facts.automatic, Due(step=Step.SEND)),
-        (facts.superseded, Due(step=Step.CANCEL, reason=Reason.MERGED)),
-        (
-            facts.now_ms >= expires_ms(facts.first_ms, rules),
-            Due(step=Step.EXPIRE, reason=Reason.EXPIRED),
-        ),
-        (
-            facts.now_ms < earliest_ms,
-            Due(step=Step.LATER, reason=Reason.FIRST_CONTACT, at_ms=earliest_ms),
-        ),
-        (
-            facts.topic is not None and not facts.approved,
-            Due(step=Step.HOLD, reason=Reason.NEW_TOPIC),
-        ),
-        (facts.mode_holds and not facts.approved, Due(step=Step.HOLD, reason=Reason.MODE)),
-        (
-            facts.night_ends_ms is not None,
-            Due(step=Step.LATER, reason=Reason.NIGHT, at_ms=facts.night_ends_ms),
-        ),
-    ):
-        if holds:
-            return due
-    return Due(step=Step.SEND)
+    if facts.now_ms < earliest_ms:
+        return Due(step=Step.LATER, reason=Reason.FIRST_CONTACT, at_ms=earliest_ms)
+    if not facts.approved and (why := _holds(facts)) is not None:
+        return why
+    if facts.night_ends_ms is not None:
+        return Due(step=Step.LATER, reason=Reason.NIGHT, at_ms=facts.night_ends_ms)
+    return _SEND
+
+
+def _holds(facts: DueFacts) -> Due | None:
+    """Why nobody's reply goes by itself that no moderator let go."""
+    if facts.restored:
+        return _RESTORED
+    if facts.topic is not None:
+        return _NEW_TOPIC
+    return _MODE if facts.mode_holds else None
 
 
 def expires_ms(first_ms: int, rules: settings.Reply) -> int:

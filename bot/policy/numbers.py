@@ -124,7 +124,7 @@ _SHORT_CODE_DIGITS = range(3, 9)
 _SUBSCRIBER_TAIL = 4
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def read(raw: str) -> NumberFacts:
     """Read what the network gives as sender: E.164, a short code, a name, or nothing.
 

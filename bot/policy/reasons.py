@@ -131,6 +131,10 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "It came with a crowd, and a look-up says that nobody has this number.",
             "Venue avec une foule ; une vérification dit que ce numéro n'est à personne.",
         ),
+        _R.RESTORED: (
+            "A backup was put back: they may have been answered since it was made.",
+            "Une sauvegarde a été remise : une réponse est peut-être déjà partie depuis.",
+        ),
         _I.SHORT_CODE: (
             "The sender is a short code, a machine; it is never answered.",
             "L'expéditeur est un numéro court, une machine ; on n'y répond jamais.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot.policy import settings
@@ -69,3 +70,38 @@ def of(
             if limit is not None:
                 out.append((scope, amount, limit, "quota"))
     return out
+
+
+def asked(wanted: Iterable[Iterable[Scope]]) -> dict[str, tuple[int, int]]:
+    """Of each scope what all of them want together, and its limit."""
+    out: dict[str, tuple[int, int]] = {}
+    for each in wanted:
+        for name, x, cap, _ in each:
+            out[name] = out.get(name, (0, 0))[0] + x, cap
+    return out
+
+
+def room(told: Mapping[str, tuple[int, int]], used: Mapping[str, int], times: int) -> bool:
+    """Whether what is `asked` would fit so many times."""
+    return all(used.get(name, 0) + times * x <= cap for name, (x, cap) in told.items())
+
+
+def judge(
+    wanted: Iterable[Iterable[Scope]], used: Mapping[str, int]
+) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
+    """Each in its order: None where all of it fits, else why not; what those take; their limits."""
+    taken: dict[str, int] = {}
+    limits: dict[str, int] = {}
+    answers: list[str | None] = []
+    for each in map(tuple, wanted):
+        refusal = None
+        for name, x, cap, why in each:
+            if used.get(name, 0) + taken.get(name, 0) + x > cap:
+                refusal = why
+                break
+        answers.append(refusal)
+        if refusal is None:
+            for name, x, cap, _ in each:
+                taken[name] = taken.get(name, 0) + x
+                limits[name] = cap
+    return answers, taken, limits

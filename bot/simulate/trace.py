@@ -30,6 +30,7 @@ _GZIP: Final = b"\x1f\x8b"
 LONGEST_LINE: Final = 16 * 1024 * 1024
 # A hundred years: past it the calendar ends rather than the recording.
 _LONGEST_S: Final = 100 * 366 * 86_400
+_YEARS: Final = (1970, 9000)
 _KEYS: Final = ("at", "id", "from", "to", "body")
 _TEXTS: Final = _KEYS[1:]
 _REMEMBERED: Final = 65_536
@@ -189,9 +190,11 @@ class _Reader:
         try:
             moment = dt.datetime.fromisoformat(self._text(found, "start"))
             messages.aware(moment, "start")
-            return clock.to_ms(moment)
-        except (ValueError, OverflowError):
+        except ValueError:
             self._fault("expected start: an ISO 8601 time with its offset from UTC")
+        if not _YEARS[0] <= moment.year <= _YEARS[1]:
+            self._fault(f"expected start: a year from {_YEARS[0]} to {_YEARS[1]}")
+        return clock.to_ms(moment)
 
     def _zone(self, found: Mapping[str, Any]) -> zoneinfo.ZoneInfo:
         try:
@@ -249,8 +252,8 @@ class _Reader:
         for key in _TEXTS:
             if type(found[key]) is not str:
                 self._fault(f"expected {key} as text")
-        if not 0 < len(found["id"]) <= messages.MAX_ID_CHARACTERS:
-            self._fault(f"expected id: 1 to {messages.MAX_ID_CHARACTERS} characters")
+        if not (0 < len(found["id"]) <= messages.MAX_ID_CHARACTERS and found["id"].isprintable()):
+            self._fault(f"expected id: 1 to {messages.MAX_ID_CHARACTERS} printable characters")
         for key in ("from", "to"):
             if found[key] not in self._fine:
                 self._address(found[key])

@@ -6,28 +6,34 @@ Why functions and not `async with`: a statement through the async adaptors costs
 or greenlet hops; a whole transaction as one function costs one (docs/decisions/0002). The
 function may be run again after a conflict, so it must not touch anything outside its `tx`.
 
-SQLite: one writer connection in a thread of its own (WAL, synchronous=FULL, checkpoints off the
-hot path), readers through aiosqlite. Must never hold a transaction open across an await.
+SQLite: one writer connection (WAL, synchronous=FULL, checkpoints off the hot path), one
+transaction at a time; long work and all commits run in a thread of its own. Readers go through
+aiosqlite. Must never hold a transaction open across an await but that for its own commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import os
 import pathlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc, pool
 from sqlalchemy.ext import asyncio as sa_asyncio
 
+from bot.store import condition, transaction
+
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
 TRIES: Final = 4
-_BUSY_MS: Final = 2_000
+# Writers wait that long, at the most, for the log to be emptied.
+_TRUNCATE_S: Final = 0.2
 # The work's own fault, not the database's: it would fail the same way for ever.
 _FAULTS: Final = (
     exc.ProgrammingError,
@@ -53,10 +59,22 @@ class ConflictError(Exception):
     """Another transaction was faster; the work is run again."""
 
 
+_CONFLICTS: Final = (exc.IntegrityError, sqlite3.IntegrityError, ConflictError)
+_JUDGED: Final = (
+    ConflictError,
+    exc.InterfaceError,
+    exc.DatabaseError,
+    sqlite3.InterfaceError,
+    sqlite3.DatabaseError,
+)
+
+
 def _pragmas(connection: Any, *, durable: bool) -> None:  # noqa: ANN401 (DBAPI connections have no common type)
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute(f"PRAGMA busy_timeout={transaction.BUSY_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What is forgotten is overwritten: not every SQLite is built to do so by itself.
+    cursor.execute("PRAGMA secure_delete=ON")
     if durable:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
@@ -76,9 +94,12 @@ class Store:
     def __init__(self, path: pathlib.Path | None) -> None:
         """Nothing is opened yet."""
         self._path = path
+        self.condition = condition.Condition("store.url" if path is None else str(path))
         self._writer: sa.Connection | None = None
         self._thread: concurrent.futures.ThreadPoolExecutor | None = None
         self._readers: sa_asyncio.AsyncEngine | None = None
+        # One transaction at a time, first come first served.
+        self._turn = asyncio.Lock()
 
     @property
     def inline(self) -> bool:
@@ -95,6 +116,7 @@ class Store:
         if self._path is None:
             self._connect()
             return
+        self._turn = asyncio.Lock()
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connect)
         engine = sa_asyncio.create_async_engine(
@@ -104,7 +126,7 @@ class Store:
         @sa.event.listens_for(engine.sync_engine, "connect")
         def _reader(connection: Any, _record: object) -> None:  # noqa: ANN401 (see _pragmas)
             cursor = connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            cursor.execute(f"PRAGMA busy_timeout={transaction.BUSY_MS}")
             cursor.execute("PRAGMA query_only=ON")
             cursor.close()
 
@@ -115,6 +137,8 @@ class Store:
         database = str(self._path) if durable else ":memory:"
 
         def creator() -> sqlite3.Connection:
+            if durable:
+                _private(database)
             connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
             _pragmas(connection, durable=durable)
             return connection
@@ -138,32 +162,66 @@ class Store:
     async def write(self, work: Work[T], *, together: bool = False) -> T:
         """Run `work` in a transaction and commit; T is what it returned.
 
-        `together`: on a database that several may write to at once it may run beside others of
-        its kind, which it minds; any other work is alone, as all are here. Raises StoreAwayError
-        (nothing was stored) and whatever `work` raises (rolled back).
+        `together`: short work of the hot paths. On a database that several may write to at once it
+        may run beside others of its kind, which it minds; any other work is alone, as all are
+        here. Here its statements run in the loop's own thread, and only the commit, which waits
+        for the disk, in the writer's: two threads that take turns at the interpreter for each row
+        hold each other up (docs/decisions/0010). Raises StoreAwayError (nothing was stored) and
+        whatever `work` raises (rolled back).
         """
-        del together
         if self._thread is None or self._writer is None:
             return self._write(work)
-        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(self._in_turn(self._thread, work, short=together))
         # Shielded: a cancelled caller must not leave a transaction whose end nobody knows.
-        return await asyncio.shield(loop.run_in_executor(self._thread, self._write, work))
+        with self.told():
+            return await asyncio.shield(task)
 
-    def _write(self, work: Work[T]) -> T:
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """A write that is turned away is what health must know of."""
+        try:
+            yield
+        except AgainstError:
+            raise
+        except StoreAwayError as error:
+            self.condition.ill(error)
+            raise
+
+    async def _in_turn(
+        self, thread: concurrent.futures.ThreadPoolExecutor, work: Work[T], *, short: bool
+    ) -> T:
+        run = asyncio.get_running_loop().run_in_executor
+        async with self._turn:
+            if not short:
+                return await run(thread, self._write, work)
+            for attempt in range(TRIES):
+                try:
+                    if not transaction.begun_at_once(self._open):
+                        await run(thread, transaction.begin, self._open)
+                    result = transaction.worked(self._open, work)
+                    await run(thread, transaction.commit, self._open)
+                except _JUDGED as error:
+                    _judge(error, attempt)
+                else:
+                    return result
+        raise AssertionError("unreachable")
+
+    @property
+    def _open(self) -> sa.Connection:
         if self._writer is None:
             raise StoreAwayError("the database is not open")
+        return self._writer
+
+    def _write(self, work: Work[T]) -> T:
         for attempt in range(TRIES):
             try:
-                return _once(self._writer, work)
-            except (exc.IntegrityError, sqlite3.IntegrityError, ConflictError) as error:
-                if attempt == TRIES - 1:
-                    raise AgainstError(f"conflict: {type(error).__name__}") from None
-            except _FAULTS:
-                raise
-            except (exc.InterfaceError, exc.DatabaseError) as error:
-                raise StoreAwayError(_plain(error)) from None
-            except sqlite3.DatabaseError as error:
-                raise StoreAwayError(f"{type(error).__name__}: {error}") from None
+                transaction.begin(self._open)
+                result = transaction.worked(self._open, work)
+                transaction.commit(self._open)
+            except _JUDGED as error:
+                _judge(error, attempt)
+            else:
+                return result
         raise AssertionError("unreachable")
 
     async def read(self, work: Work[T]) -> T:
@@ -204,7 +262,7 @@ class Store:
         path = self._path
 
         def run() -> None:
-            connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000)
+            connection = sqlite3.connect(path, timeout=transaction.BUSY_MS / 1000)
             try:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             finally:
@@ -215,39 +273,63 @@ class Store:
         except sqlite3.Error as error:
             raise StoreAwayError(type(error).__name__) from None
 
+    async def truncate(self) -> bool:
+        """Empty the write-ahead log, in which old pages stand until they are written over.
+
+        Whether that could be done: while somebody reads for long (a backup) it waits for the next
+        time, so that no writer has to.
+        """
+        if self._path is None:
+            return True
+        path = self._path
+
+        def run() -> bool:
+            connection = sqlite3.connect(path, timeout=_TRUNCATE_S)
+            try:
+                ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
+            return not busy
+
+        try:
+            return await asyncio.to_thread(run)
+        except sqlite3.Error as error:
+            raise StoreAwayError(type(error).__name__) from None
+
     async def close(self) -> None:
         """Finish what runs and close all connections."""
         if self._readers is not None:
             await self._readers.dispose()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            if self._thread is None:
-                _close(writer)
-            else:
+        async with self._turn:
+            writer, self._writer = self._writer, None
+            if writer is not None and self._thread is not None:
                 await asyncio.get_running_loop().run_in_executor(self._thread, _close, writer)
+            elif writer is not None:
+                _close(writer)
         if self._thread is not None:
             self._thread.shutdown()
 
 
-def _once(writer: sa.Connection, work: Work[T]) -> T:
-    """One transaction, begun and ended on the driver itself: SQLAlchemy's way costs ten times that.
+def _judge(error: Exception, attempt: int) -> None:
+    """Return if the work is to be run again, else raise what its caller is told."""
+    if isinstance(error, _CONFLICTS):
+        if attempt == TRIES - 1:
+            raise AgainstError(f"conflict: {type(error).__name__}") from None
+        return
+    if isinstance(error, _FAULTS):
+        raise error
+    if isinstance(error, exc.DBAPIError):
+        raise StoreAwayError(_plain(error)) from None
+    raise StoreAwayError(f"{type(error).__name__}: {error}") from None
 
-    SQLAlchemy knows of it only from the first statement that it runs itself.
-    """
-    driver: Any = writer.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE")
-    done = False
+
+def _private(path: str) -> None:
+    """A new file is for its owner alone; SQLite gives the log beside it the same rights."""
     try:
-        result = work(writer)
-        (writer if writer.in_transaction() else driver).commit()
-        done = True
-    finally:
-        if not done and writer.in_transaction():
-            writer.rollback()
-        # After a failed commit, or where SQLAlchemy never knew.
-        if not done and driver.in_transaction:
-            driver.rollback()
-    return result
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        # It is there already, or cannot be made: SQLite says so in its own words.
+        return
 
 
 def _close(writer: sa.Connection) -> None:

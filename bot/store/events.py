@@ -17,6 +17,9 @@ from bot.store import prepared, statements, tables
 CHALLENGE: Final = "challenge"
 """The control `challenge:CHANNEL` holds the token of what a network wants solved by a human."""
 
+RESTORED: Final = "restored"
+"""The control that says when a backup was put back, in milliseconds."""
+
 _TOKEN_CHARACTERS: Final = 1_024
 _EVENT = prepared.Insert(tables.events)
 _COUNT = prepared.Prepared(statements.bump(tables.counters, "n"))
@@ -48,6 +51,11 @@ def totals(tx: sa.Connection) -> dict[str, int]:
 def controls(tx: sa.Connection) -> dict[str, str]:
     """Everything moderators set: `paused`, `paused:CHANNEL`, `stopped:CHANNEL` -> why or until."""
     return dict(_CONTROLS.rows(tx))
+
+
+def restored_ms(controls: Mapping[str, str]) -> int:
+    """When a backup was put back; 0 if never."""
+    return int(controls.get(RESTORED, 0))
 
 
 def control(tx: sa.Connection, at_ms: int, key: str, value: str | None) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -36,6 +38,11 @@ _IDLE_S: Final = 15
 _LOCK_S: Final = 10
 _STATEMENT_S: Final = 60
 _CONNECT_S: Final = 5
+# The server's limits end nothing where the server is not heard any more (a lost host, a frozen
+# one, a line that swallows). Twilio waits 15 s.
+_PATIENCE_S: Final = 10.0
+# Times that: one command of any other transaction; a little more than `_STATEMENT_S`.
+_LONGER: Final = 6.5
 _WRITERS: Final = 6
 _READERS: Final = 4
 # Tries of a connection that the server has closed meanwhile.
@@ -50,11 +57,16 @@ _FAULTY: Final = {"22": exc.DataError, "42": exc.ProgrammingError, "0A": exc.Not
 class Store(database.Store):
     """One database by its URL. `limit_s`: how long a connection may take."""
 
-    def __init__(self, url: str, *, limit_s: float = _CONNECT_S) -> None:
-        """Nothing is opened yet."""
+    def __init__(
+        self, url: str, *, limit_s: float = _CONNECT_S, patience_s: float = _PATIENCE_S
+    ) -> None:
+        """Nothing is opened yet. `patience_s`: what a hot transaction may take, all in all."""
         super().__init__(None)
         self._url = plain(url)
         self._limit_s = limit_s
+        self._patience_s = patience_s
+        self._dialled: weakref.WeakKeyDictionary[holds.Driver, float] = weakref.WeakKeyDictionary()
+        self._silent_at = 0.0
         self._writers: sa_asyncio.AsyncEngine | None = None
         self._reading: sa_asyncio.AsyncEngine | None = None
         self._holds = holds.Holds(lambda: self._dial(idle_session_timeout=holds.IDLE_S * 1000))
@@ -116,13 +128,27 @@ class Store(database.Store):
         made: holds.Driver = await asyncpg.connect(
             self._url,
             timeout=self._limit_s,
+            command_timeout=self._patience_s * _LONGER,
             server_settings={name: str(value) for name, value in told.items()},
         )
         # Sums and averages of whole numbers, in SQLite's kinds; there are no other numerics.
         await made.set_type_codec(
             "numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text"
         )
+        self._dialled[made] = time.monotonic()
         return made
+
+    def _silence(self, driver: holds.Driver) -> None:
+        """Nothing came back in time: give it up, and all that were dialled before."""
+        self._silent_at = time.monotonic()
+        driver.terminate()
+
+    def _is_fresh(self, driver: holds.Driver) -> bool:
+        """Whether it was dialled since the server was silent last; else it is given up."""
+        if self._dialled.get(driver, 0.0) >= self._silent_at:
+            return True
+        driver.terminate()
+        return False
 
     async def write(self, work: Work[T], *, together: bool = False) -> T:
         """As database.Store.write. An end that a broken line hid may have been stored all the same.
@@ -135,7 +161,8 @@ class Store(database.Store):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # Shielded: a cancelled caller must not leave a transaction whose end nobody knows.
-        return await asyncio.shield(task)
+        with self.told():
+            return await asyncio.shield(task)
 
     async def _write_out(self, work: Work[T], begin: str) -> T:
         for attempt in range(database.TRIES):
@@ -155,9 +182,13 @@ class Store(database.Store):
             raise _told(error) from None
         done = False
         try:
-            result = await connection.run_sync(work)
-            await driver.execute("COMMIT")
+            async with asyncio.timeout(self._patience_s if begin is _TOGETHER else None):
+                result = await connection.run_sync(work)
+                await driver.execute("COMMIT")
             done = True
+        except TimeoutError:
+            self._silence(driver)
+            raise database.StoreAwayError("no answer in time") from None
         except _errors() as error:
             raise _told(error) from None
         finally:
@@ -174,8 +205,14 @@ class Store(database.Store):
             driver: Any = raw.driver_connection
             begun = False
             try:
-                await driver.execute(begin)
+                if not self._is_fresh(driver):
+                    continue
+                async with asyncio.timeout(self._patience_s + _LOCK_S):
+                    await driver.execute(begin)
                 begun = True
+            except TimeoutError:
+                self._silence(driver)
+                raise
             except _errors():
                 if not driver.is_closed() or stale == _STALE - 1:
                     raise
@@ -198,7 +235,12 @@ class Store(database.Store):
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
             try:
+                if not self._is_fresh(driver):
+                    continue
                 return await connection.run_sync(work)
+            except TimeoutError:
+                self._silence(driver)
+                raise database.StoreAwayError("no answer in time") from None
             except _errors() as error:
                 if driver.is_closed() and stale < _STALE - 1:
                     continue
@@ -215,6 +257,10 @@ class Store(database.Store):
 
     async def checkpoint(self) -> None:
         """The server's own affair."""
+
+    async def truncate(self) -> bool:
+        """The same."""
+        return True
 
     async def close(self) -> None:
         """Finish what runs and close all connections."""

@@ -10,6 +10,7 @@ driver's errors into their own.
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,28 +26,35 @@ Row = tuple[Any, ...]
 
 # The writer's transactions all run on one connection, so nearly every question is the last one.
 _last: tuple[Callable[[], sa.Connection | None], sqlite3.Connection | None] = (lambda: None, None)
-# Named, so that rows of dicts go to the driver as they are.
-_DIALECT: Final = sqlite.dialect(paramstyle="named")
+# By place: the driver looks a named parameter up in every row, which costs as much as to bind it.
+_DIALECT: Final = sqlite.dialect(paramstyle="qmark")
 
 
 class Prepared:
     """A SELECT, UPDATE or upsert whose parameters are all named by `bindparam`."""
 
-    def __init__(self, statement: sa.Executable) -> None:
-        """Nothing is compiled before the first use: importing stays quick."""
+    def __init__(self, statement: sa.Executable, keys: Mapping[str, str] | None = None) -> None:
+        """Nothing is compiled before the first use: importing stays quick.
+
+        `keys`: every parameter -> what it is called in the rows, where that is not the same.
+        """
         self.statement = statement
+        self._keys = keys or {}
         self._text: str | None = None
         self._fixed: dict[str, Any] = {}
+        self._places: _Places = _none
         self._booleans: tuple[int, ...] = ()
         self._select: setwise.Select | None = None
         self._change: setwise.Change | None = None
 
     def _compile(self) -> str:
-        compiled = self.statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
+        compiled: Any = self.statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
         self._fixed = {k: v for k, v in compiled.params.items() if v is not None}
+        self._places = _places([self._keys.get(name, name) for name in compiled.positiontup or ()])
         self._booleans = _booleans(self.statement)
-        self._text = compiled.string
-        return self._text
+        text: str = compiled.string
+        self._text = text
+        return text
 
     def rows(self, tx: sa.Connection, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a SELECT, in the order of its columns."""
@@ -58,7 +66,8 @@ class Prepared:
                 self._select = sets.Select(self.statement)
             return self._select.rows(tx, params)
         text = self._text or self._compile()
-        found = driver.execute(text, {**self._fixed, **(params or {})}).fetchall()
+        given = {**self._fixed, **params} if params else self._fixed
+        found = driver.execute(text, self._places(given)).fetchall()
         return _as_booleans(found, self._booleans) if self._booleans else found
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -66,14 +75,15 @@ class Prepared:
         driver = _driver(tx)
         if driver is None:
             if (sets := _setwise(tx)) is None:
-                return tx.execute(self.statement, rows).rowcount
+                named = [{n: row[k] for n, k in self._keys.items()} for row in rows]
+                return tx.execute(self.statement, named if self._keys else rows).rowcount
             if self._change is None:
-                self._change = sets.Change(self.statement)
+                self._change = sets.Change(self.statement, self._keys)
             return self._change.many(tx, rows)
         text = self._text or self._compile()
         if self._fixed:
             rows = [{**self._fixed, **row} for row in rows]
-        return driver.executemany(text, rows).rowcount
+        return driver.executemany(text, map(self._places, rows)).rowcount
 
 
 class Listed:
@@ -107,8 +117,7 @@ class Listed:
         return _as_booleans(found, self._booleans) if self._booleans else found
 
     def _compile(self, size: int) -> str:
-        dialect = sqlite.dialect(paramstyle="qmark")
-        compiled = self.statement.compile(dialect=dialect)
+        compiled = self.statement.compile(dialect=_DIALECT)
         # Any value does: only the number of places counts.
         expanded = compiled.construct_expanded_state({self._name: [0] * size})
         self._booleans = _booleans(self.statement)
@@ -123,7 +132,7 @@ class Insert:
         """Compiled once for each set of columns that comes."""
         self.statement = sa.insert(table)
         self._table = table
-        self._texts: dict[tuple[str, ...], str] = {}
+        self._texts: dict[tuple[str, ...], tuple[str, _Places]] = {}
         self._inserts: dict[tuple[str, ...], setwise.Insert] = {}
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -141,11 +150,30 @@ class Insert:
                 insert = self._inserts[columns] = sets.Insert(self._table, columns)
             insert.many(tx, rows)
             return
-        text = self._texts.get(columns)
-        if text is None:
-            compiled = self.statement.compile(dialect=_DIALECT, column_keys=columns)
-            text = self._texts[columns] = compiled.string
-        driver.executemany(text, rows)
+        known = self._texts.get(columns)
+        if known is None:
+            compiled: Any = self.statement.compile(dialect=_DIALECT, column_keys=columns)
+            known = self._texts[columns] = (compiled.string, _places(compiled.positiontup))
+        text, places = known
+        driver.executemany(text, map(places, rows))
+
+
+_Places = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+def _none(_row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ()
+
+
+def _places(names: Sequence[str]) -> _Places:
+    """A row's values in the order of the statement's places."""
+    if not names:
+        return _none
+    taken: Any = operator.itemgetter(*names)
+    if len(names) > 1:
+        several: _Places = taken
+        return several
+    return lambda row: (taken(row),)
 
 
 def _driver(tx: sa.Connection) -> sqlite3.Connection | None:

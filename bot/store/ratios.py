@@ -32,12 +32,13 @@ def room(
 ) -> dict[str, int]:
     """Channel -> replies that its ratio leaves for today as a whole, those sent today included."""
     out: dict[str, int] = {}
+    quotas = ((name, budget.quotas.get(name)) for name in channels)
+    asked = [(n, q.sent_per_received) for n, q in quotas if q and q.sent_per_received is not None]
+    if not asked:
+        return out
     today = dt.date.fromisoformat(periods.day(now_ms, budget.timezone))
     before = [(today - dt.timedelta(days=n)).isoformat() for n in range(1, DAYS)]
-    for channel in channels:
-        quota = budget.quotas.get(channel)
-        if quota is None or quota.sent_per_received is None:
-            continue
+    for channel, most in asked:
         came = tx.execute(
             sa.select(sa.func.coalesce(sa.func.sum(_c.c.n), 0)).where(
                 _c.c.name == received(channel), _c.c.hour_ms > now_ms - DAYS * _DAY_MS
@@ -48,5 +49,5 @@ def room(
                 _caps.c.scope.in_([scopes.sent(channel, day) for day in before])
             )
         ).scalar_one()
-        out[channel] = max(math.floor(quota.sent_per_received * int(came)) - int(went), 0)
+        out[channel] = max(math.floor(most * int(came)) - int(went), 0)
     return out

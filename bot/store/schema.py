@@ -15,6 +15,8 @@ from bot.store import database, statements, tables, vault
 HEAD: Final = "0002"
 _MIGRATIONS: Final = pathlib.Path(__file__).parent / "migrations"
 _CURRENCY: Final = "currency"
+_KEY: Final = "key "
+_DROPPED: Final = "dropped "
 # In `meta` of a file that was moved to PostgreSQL.
 MOVED: Final = "moved"
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
@@ -121,17 +123,32 @@ def create(tx: sa.Connection) -> None:
     tables.metadata.create_all(tx)
 
 
-def _match(tx: sa.Connection, keys: vault.Vault) -> None:
+def expected(tx: sa.Connection) -> dict[str, str]:
+    """Name -> fingerprint of the keys without which the database is not opened."""
     meta = tables.meta
+    query = sa.select(meta.c.key, meta.c.value)
+    kept = {
+        k.removeprefix(_KEY): v for k, v in tx.execute(query.where(meta.c.key.startswith(_KEY)))
+    }
+    gone = sa.select(meta.c.key).where(meta.c.key.startswith(_DROPPED))
+    dropped = {name.removeprefix(_DROPPED) for name in tx.execute(gone).scalars()}
+    return {name: value for name, value in kept.items() if name not in dropped}
+
+
+def _match(tx: sa.Connection, keys: vault.Vault) -> None:
     held = keys.fingerprints()
-    query = sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith("key "))
-    for name, fingerprint in tx.execute(query):
-        if held.get(name.removeprefix("key ")) != fingerprint:
+    for name, fingerprint in expected(tx).items():
+        if held.get(name) != fingerprint:
             raise vault.KeyFileError(
-                f"the key file does not belong to this database (its {name!r} is missing or "
+                f"the key file does not belong to this database (its {_KEY + name!r} is missing or "
                 "another one); put back the key file that was backed up with it"
             )
-    _put(tx, {f"key {k}": v for k, v in held.items()})
+    _put(tx, {_KEY + k: v for k, v in held.items()})
+
+
+def drops(tx: sa.Connection, key: str, day: str) -> None:
+    """From now on the database opens without this key ("enc 1")."""
+    _put(tx, {_DROPPED + key: day})
 
 
 def _put(tx: sa.Connection, values: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ used inside a transaction of `bot.store.postgres`, which turns the driver's erro
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ Row = tuple[Any, ...]
 
 _DIALECT: Final = dialects.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types
 _PLACE: Final = re.compile(r"\$(\d+)(?:::([A-Z]+))?")
+_SAME: Final[Mapping[str, str]] = types.MappingProxyType({})
 _VALUES: Final = re.compile(r" VALUES \(([^()]*)\)")
 
 
@@ -49,13 +51,15 @@ class Select:
 class Change:
     """An UPDATE, DELETE or upsert, for one row or for many at once."""
 
-    def __init__(self, statement: sa.Executable) -> None:
-        """Compiled at once."""
+    def __init__(self, statement: sa.Executable, keys: Mapping[str, str] = _SAME) -> None:
+        """Compiled at once. `keys`: parameter -> its name in the rows, where they differ."""
         made: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Core statement has it
         self._names: list[str] = list(made.positiontup or ())
         self._fixed = {k: v for k, v in made.params.items() if v is not None}
         self._one: str = made.string
         self._many, self._arrays = self._setwise()
+        self._keys = [keys.get(name, name) for name in self._names]
+        self._columns = [keys.get(name, name) for name in self._arrays]
 
     def _setwise(self) -> tuple[str | None, list[str]]:
         """The statement for arrays, and the parameters that are arrays; None where there is none.
@@ -94,13 +98,13 @@ class Change:
         """How many rows of the table changed."""
         raw = _raw(tx)
         if self._many is not None and len(rows) > 1:
-            columns = [[row[name] for row in rows] for name in self._arrays]
+            columns = [[row[key] for row in rows] for key in self._columns]
             others = [self._fixed[name] for name in self._names if name in self._fixed]
             return _count(util.await_only(raw.execute(self._many, *columns, *others)))
         changed = 0
         for row in rows:
             given = {**self._fixed, **row}
-            values = [given[name] for name in self._names]
+            values = [given[key] for key in self._keys]
             changed += _count(util.await_only(raw.execute(self._one, *values)))
         return changed
 

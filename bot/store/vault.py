@@ -7,55 +7,95 @@ the key's id in front of the nonce, bound to its place by associated data.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import dataclasses
+import datetime as dt
 import functools
 import hashlib
 import os
 import pathlib
-import stat
 from typing import Final
 
 from cryptography import exceptions
 from cryptography.hazmat.primitives.ciphers import aead
 
+from bot.store import vault_file
+
 HASH_BYTES: Final = 16
-_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _BLOCK_BYTES: Final = 64
-_HEAD = "# antirelou keys. Without this file the database cannot be read: back it up apart from it."
-
-
-class KeyFileError(Exception):
-    """The key file cannot be used; the message says why and how to mend it."""
+KeyFileError = vault_file.KeyFileError
+_Key = vault_file.Key
 
 
 class SealedError(Exception):
     """A value that does not open: another key, another place, or changed bytes."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Key:
-    number: int
-    secret: bytes = dataclasses.field(repr=False)
-
-    @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(b"antirelou key fingerprint" + self.secret).hexdigest()[:16]
-
-
 class Vault:
     """The ring of keys in memory. Made by `load`, `create` or `throwaway`."""
 
-    def __init__(self, mac: tuple[_Key, ...], enc: tuple[_Key, ...]) -> None:
-        """Both rings oldest first, each with one key at least."""
+    def __init__(
+        self,
+        mac: tuple[_Key, ...],
+        enc: tuple[_Key, ...],
+        coming: tuple[_Key, ...] = (),
+        path: pathlib.Path | None = None,
+    ) -> None:
+        """Rings oldest first, the first two with one key at least; `coming`: only read with.
+
+        `path`: the file that they are from, which `renew` reads again.
+        """
         self._mac = mac
         self._macs = tuple(_Mac(key.secret) for key in mac)
-        self._enc = {key.number: aead.AESGCM(key.secret) for key in enc}
-        self._newest_enc = enc[-1].number
-        self._enc_keys = enc
-        self.hash_address = functools.lru_cache(65_536)(self._hash_address)
+        self._path = path
+        self._stamp: object = None
+        self._enc_keys: tuple[_Key, ...] = ()
+        self._coming: tuple[_Key, ...] = ()
+        self._enc: dict[int, aead.AESGCM] = {}
+        self._use(enc, coming)
+        # Who writes again writes soon; 65,536 of them took 22 MB.
+        self.hash_address = functools.lru_cache(8_192)(self._hash_address)
+
+    def _use(self, enc: tuple[_Key, ...], coming: tuple[_Key, ...]) -> None:
+        """Other threads seal and open meanwhile: each step leaves them something whole."""
+        # What is forgotten in the file is still opened until the process ends.
+        self._enc = {
+            **self._enc,
+            **{key.number: aead.AESGCM(key.secret) for key in (*enc, *coming)},
+        }
+        self._sealing = (enc[-1].number, self._enc[enc[-1].number])
+        self._enc_keys, self._coming = enc, coming
+
+    def renew(self) -> bool:
+        """Read the key file again if it was changed; whether other keys are in use now.
+
+        Raises KeyFileError where what is there cannot be used; the keys stay as they were.
+        """
+        if self._path is None:
+            return False
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return False
+        rings = vault_file.read(self._path)
+        if [key.secret for key in rings.mac] != [key.secret for key in self._mac] or any(
+            key.number in self._enc and key.secret not in self._secrets(key.number)
+            for key in (*rings.enc, *rings.coming)
+        ):
+            raise KeyFileError(
+                f"the key file {self._path} was replaced by another one; put back the one that "
+                "was there, or end all processes before you change it"
+            )
+        before = (self._enc_keys, self._coming)
+        self._use(rings.enc, rings.coming)
+        self._stamp = stamp
+        return before != (rings.enc, rings.coming)
+
+    def _secrets(self, number: int) -> list[bytes]:
+        return [k.secret for k in (*self._enc_keys, *self._coming) if k.number == number]
+
+    def listed(self) -> list[tuple[str, int, str, str]]:
+        """Kind, number, day and fingerprint of each key, in the order of the file."""
+        rings = (("mac", self._mac), ("enc", self._enc_keys), ("next", self._coming))
+        return [(kind, k.number, k.made, k.fingerprint) for kind, ring in rings for k in ring]
 
     def fingerprints(self) -> dict[str, str]:
         """Name of each key -> fingerprint, safe to store beside the data."""
@@ -85,12 +125,13 @@ class Vault:
     def seal(self, plain: str, place: str) -> bytes:
         """Encrypt text for `place` (table and id); the same place is needed to open it."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._enc[self._newest_enc].encrypt(nonce, plain.encode(), place.encode())
-        return self._newest_enc.to_bytes(2, "big") + nonce + sealed
+        number, cipher = self._sealing
+        sealed = cipher.encrypt(nonce, plain.encode(), place.encode())
+        return number.to_bytes(2, "big") + nonce + sealed
 
     def open(self, sealed: bytes, place: str) -> str:
         """Decrypt; raises SealedError."""
-        cipher = self._enc.get(int.from_bytes(sealed[:2], "big"))
+        cipher = self._enc.get(int.from_bytes(sealed[:2], "big")) or self._fetched(sealed)
         if cipher is None:
             raise SealedError("sealed with a key that is not in the key file")
         try:
@@ -99,9 +140,17 @@ class Vault:
         except (exceptions.InvalidTag, ValueError):
             raise SealedError("does not open: wrong place or changed bytes") from None
 
+    def _fetched(self, sealed: bytes) -> aead.AESGCM | None:
+        """Another process has rotated: its key may be in the file by now."""
+        try:
+            self.renew()
+        except KeyFileError:
+            return None
+        return self._enc.get(int.from_bytes(sealed[:2], "big"))
+
     def is_newest(self, sealed: bytes) -> bool:
         """Whether it was sealed with the newest key (rotation asks)."""
-        return int.from_bytes(sealed[:2], "big") == self._newest_enc
+        return int.from_bytes(sealed[:2], "big") == self._sealing[0]
 
 
 class _Mac:
@@ -128,77 +177,34 @@ def throwaway(seed: int | None = None) -> Vault:
 
 def create(path: pathlib.Path) -> Vault:
     """Make a key file (mode 600, never over an existing one) and load it."""
-    lines = [_HEAD]
-    lines += [f"{kind} 1 {base64.b64encode(os.urandom(32)).decode()}" for kind in ("mac", "enc")]
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as error:
-        raise KeyFileError(f"cannot make the key file {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    vault_file.create(path, today())
     return load(path)
 
 
 def rotate(path: pathlib.Path) -> Vault:
-    """Add a new encryption key to the file; what is sealed is re-sealed by the janitor."""
-    load(path)
-    text = path.read_text()
-    numbers = [int(line.split()[1]) for line in text.splitlines() if line.startswith("enc ")]
-    line = f"enc {max(numbers) + 1} {base64.b64encode(os.urandom(32)).decode()}\n"
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text.rstrip("\n") + "\n" + line)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    """Use a new encryption key from now on; what is sealed is re-sealed by the janitor."""
+    vault_file.rotate(path, today())
     return load(path)
 
 
 def load(path: pathlib.Path) -> Vault:
     """Read the key file. Raises KeyFileError naming the line and the mend."""
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text()
-    except FileNotFoundError:
-        raise KeyFileError(
-            f"the key file {path} is missing; put it back from your backup "
-            "(a new one would not open what is stored)"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(f"cannot read the key file {path}: {type(error).__name__}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyFileError(f"others can read the key file {path}; mend it: chmod 600 {path}")
-    rings: dict[str, list[_Key]] = {"mac": [], "enc": []}
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
-            kind, key = _parse(line, f"{path}, line {number}")
-            if any(other.number == key.number for other in rings[kind]):
-                raise KeyFileError(f"{path}, line {number}: {kind} {key.number} is there twice")
-            rings[kind].append(key)
-    for kind, keys in rings.items():
-        if not keys:
-            raise KeyFileError(f"{path} holds no {kind!r} key; put the file back from your backup")
-    return Vault(tuple(rings["mac"]), tuple(rings["enc"]))
+    stamp = _stamp(path)
+    rings = vault_file.read(path)
+    made = Vault(rings.mac, rings.enc, rings.coming, path)
+    made._stamp = stamp  # noqa: SLF001 (of this class)
+    return made
 
 
-def _parse(line: str, where: str) -> tuple[str, _Key]:
-    words = line.split()
-    if len(words) != 3 or words[0] not in ("mac", "enc") or not words[1].isdecimal():  # noqa: PLR2004 (three words a line)
-        raise KeyFileError(f"{where}: expected 'mac NUMBER KEY' or 'enc NUMBER KEY'")
+def today() -> str:
+    """The day that a key is made."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+def _stamp(path: pathlib.Path) -> object:
+    """Another one for each file that takes its place; None if there is none."""
     try:
-        secret = base64.b64decode(words[2], validate=True)
-    except binascii.Error:
-        raise KeyFileError(f"{where}: the key is not base64; restore it from a backup") from None
-    if len(secret) != _KEY_BYTES:
-        raise KeyFileError(
-            f"{where}: the key is {len(secret)} bytes long and must be {_KEY_BYTES}; "
-            "the file was cut short or edited: put it back from your backup"
-        )
-    number = int(words[1])
-    if not 0 < number < 1 << 16:
-        raise KeyFileError(f"{where}: key numbers go from 1 to 65535")
-    return words[0], _Key(number, secret)
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -7,14 +7,14 @@ any bridge: `bot.build` hands it what to show.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from starlette import responses
 
 from bot.contract import bridge
-from bot.web import own
+from bot.web import limits, own, strict
+from bot.web.public import serve
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,19 +22,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 1_048_576
 """For everybody; a bridge's own limit is lower. 1 MB of webhook is an attack (C10)."""
-_STRICT: Final = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-            b"frame-ancestors 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-robots-tag", b"noindex, nofollow"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
 
 
 def create(
@@ -42,18 +29,26 @@ def create(
     routes: Sequence[bridge.Route],
     channels: Sequence[Mapping[str, object]],
     health: Callable[[], Awaitable[Mapping[str, object]]],
-    metrics: Callable[[], bytes],
     extra: Sequence[bridge.Route] = (),
-    admin_token: str = "",
+    edge: limits.Edge | None = None,
+    public_url: str = "",
+    page: serve.Pages | None = None,
 ) -> bridge.AsgiApp:
-    """The application of one process.
+    """The public application of one process.
 
     `routes`: of the bridges; `extra`: of the core (the demo's console). `channels`: what
     `/api/channels` tells everybody, so offered addresses only. `health`: its `ok` decides
-    between 200 and 503. `metrics`: Prometheus text. `admin_token`: who sees them (`access`).
-    Raises ValueError when two different applications claim one path.
+    between 200 and 503. `edge`: who may ask how often, None for no limit. `public_url`: whether
+    browsers are bound to HTTPS. `page`: the public page. Raises ValueError when two different
+    applications claim one path.
     """
-    return _App(_table((*routes, *extra)), own.create(channels, health, metrics, admin_token))
+    table = _table((*routes, *extra))
+    return _App(table, own.create(channels, health, page), edge, strict.Strict(public_url))
+
+
+def around(rest: bridge.AsgiApp) -> bridge.AsgiApp:
+    """The same bounds and headers around an application of our own."""
+    return _App({}, rest, None, strict.Strict())
 
 
 def _table(routes: Sequence[bridge.Route]) -> dict[str, bridge.AsgiApp]:
@@ -70,27 +65,50 @@ def _table(routes: Sequence[bridge.Route]) -> dict[str, bridge.AsgiApp]:
 class _App:
     """Chooses who answers, bounds what comes in, and puts the strict headers on what goes out."""
 
-    def __init__(self, table: dict[str, bridge.AsgiApp], rest: bridge.AsgiApp) -> None:
+    def __init__(
+        self,
+        table: dict[str, bridge.AsgiApp],
+        rest: bridge.AsgiApp,
+        edge: limits.Edge | None,
+        headers: strict.Strict,
+    ) -> None:
         self._exact = {path: app for path, app in table.items() if not path.endswith("/")}
         below = [(path, app) for path, app in table.items() if path.endswith("/")]
         # The longest first: /phone/sms/ before /phone/.
         self._below = sorted(below, key=lambda pair: -len(pair[0]))
         self._rest = rest
+        self._edge = edge
+        self._strict = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; anything but HTTP is turned away."""
         if scope["type"] != "http":
             await _turn_away(scope, receive, send)
             return
-        strict = functools.partial(_send_strict, send)
-        length = _declared_length(scope)
-        if length is None or length > MAX_BODY_BYTES:
-            status, text = (413, "body too large") if length else (400, "bad content-length")
-            answer = responses.PlainTextResponse(text, status, headers={"connection": "close"})
-            await answer(scope, receive, strict)
-            return
         app = self._exact.get(scope["path"]) or self._longest(scope["path"])
-        await app(scope, _Bounded(receive), strict)
+        client = self._edge.client(scope) if self._edge is not None else None
+        is_webhook = app is not self._rest
+        wrong = self._wrong(scope, client, is_webhook=is_webhook)
+        status = 0
+
+        async def told(event: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if event["type"] == "http.response.start":
+                status = event["status"]
+                event = {**event, "headers": self._strict.added(event.get("headers", ()))}
+            await send(event)
+
+        await (_refusal(*wrong) if wrong else app)(scope, _Bounded(receive), told)
+        if is_webhook and client is not None and self._edge is not None:
+            self._edge.ended(client, status, scope["method"])
+
+    def _wrong(
+        self, scope: Scope, client: str | None, *, is_webhook: bool
+    ) -> tuple[int, str] | None:
+        """Why nobody gets to see this request, as a status and a word."""
+        if self._edge is not None and self._edge.refusal(client, is_webhook=is_webhook):
+            return limits.TOO_MANY, "too many requests"
+        return limits.oversized(scope) or _length_fault(scope)
 
     def _longest(self, path: str) -> bridge.AsgiApp:
         for prefix, app in self._below:
@@ -125,16 +143,6 @@ class _Bounded:
         return event
 
 
-async def _send_strict(send: Send, event: MutableMapping[str, Any]) -> None:
-    """Add the strict headers that the application did not set itself."""
-    if event["type"] == "http.response.start":
-        headers = list(event.get("headers", ()))
-        present = {name.lower() for name, _ in headers}
-        headers.extend(pair for pair in _STRICT if pair[0] not in present)
-        event = {**event, "headers": headers}
-    await send(event)
-
-
 async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
     """Say no to websockets, and yes to a server that asks whether we need starting."""
     if scope["type"] == "websocket":
@@ -145,9 +153,19 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": f"lifespan.{stage}.complete"})
 
 
-def _declared_length(scope: Scope) -> int | None:
-    """The Content-Length, 0 if there is none, None if it is no number."""
+def _refusal(status: int, text: str) -> bridge.AsgiApp:
+    """Without reading the body, which makes the connection useless."""
+    headers = {"connection": "close"}
+    if status == limits.TOO_MANY:
+        headers["retry-after"] = "1"
+    return responses.PlainTextResponse(text, status, headers=headers)
+
+
+def _length_fault(scope: Scope) -> tuple[int, str] | None:
+    """What is wrong with the Content-Length."""
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value) if value.isdigit() and len(value) <= 18 else None  # noqa: PLR2004
-    return 0
+            if not value.isdigit() or len(value) > 18:  # noqa: PLR2004 (fits 64 bits)
+                return 400, "bad content-length"
+            return (413, "body too large") if int(value) > MAX_BODY_BYTES else None
+    return None

@@ -13,7 +13,9 @@ import asyncio
 import collections
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from bot.web import clients
 
 HEAD: Final = "head"
 BODY: Final = "body"
@@ -22,9 +24,13 @@ BUSY: Final = "busy"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`max_connections` at once; seconds for a head, a body, and a client that does not read."""
+    """`max_connections` at once, `max_by_address` of one client.
+
+    Seconds for a head, a body, and a client that does not read.
+    """
 
     max_connections: int = 1_000
+    max_by_address: int = 200
     head_s: float = 10.0
     body_s: float = 10.0
     read_s: float = 30.0
@@ -35,19 +41,30 @@ class Limits:
 class Gate:
     """All connections of one server; those waiting for their first head, oldest first."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Empty."""
+    def __init__(self, limits: Limits, who: clients.Clients | None = None) -> None:
+        """Empty. `who`: names clients; proxies and neighbours have no limit of their own."""
         self.limits = limits
         self.open: set[Guard] = set()
+        self._who = who or clients.Clients()
+        self._by_client: collections.Counter[str] = collections.Counter()
         self.waiting: collections.OrderedDict[Guard, None] = collections.OrderedDict()
         self.closed_late = 0
         self.closed_full = 0
+        self.closed_greedy = 0
 
     def enter(self, guard: Guard) -> bool:
         """Whether the newcomer may stay; somebody else may have to go for it."""
+        guard.client = self._who.peer(guard.host)
+        if guard.client is not None:
+            if self._by_client[guard.client] >= self.limits.max_by_address:
+                self.closed_greedy += 1
+                guard.client = None
+                return False
+            self._by_client[guard.client] += 1
         if len(self.open) >= self.limits.max_connections:
             self.closed_full += 1
             if not self.waiting:
+                self._forget(guard)
                 return False
             oldest, _ = self.waiting.popitem(last=False)
             oldest.abort()
@@ -59,6 +76,14 @@ class Gate:
         """The connection is gone."""
         self.open.discard(guard)
         self.waiting.pop(guard, None)
+        self._forget(guard)
+
+    def _forget(self, guard: Guard) -> None:
+        client, guard.client = guard.client, None
+        if client is not None:
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
 
 
 class Guard(asyncio.Protocol):
@@ -68,6 +93,8 @@ class Guard(asyncio.Protocol):
         """`inner`: uvicorn's protocol for this connection."""
         self._gate = gate
         self._inner = inner
+        self.client: str | None = None
+        self.host = ""
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -76,9 +103,10 @@ class Guard(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the first head's time, or send the newcomer away."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream transport is needed")
-        self._transport = transport
+        # uvloop's is one by its methods, not by its class.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.host = peer[0] if isinstance(peer, tuple) else ""
         self._inner.connection_made(transport)
         if self._gate.enter(self):
             self._watch()

@@ -34,15 +34,17 @@ class Report:
         flood: look.Flood,
         moment: clock.Clock,
         senders: Callable[[], Awaitable[Mapping[str, float]]] | None = None,
+        store: Callable[[], Mapping[str, object]] = lambda: {"ok": True},
     ) -> None:
         """`beats`: seconds since each worker's last. `moment`: the clock that chores go by.
 
         `chores` None: other processes keep house and send; `senders` says how long ago each of
-        them gave a sign of life.
+        them gave a sign of life. `store`: whether the database takes what is written.
         """
         self._supervised, self._beats = supervised, beats
         self._chores, self._flood, self._clock = chores, flood, moment
         self._senders = senders
+        self._store = store
         self._started_ms = clock.to_ms(moment.now())
 
     def ages(self) -> dict[str, float]:
@@ -63,7 +65,8 @@ class Report:
             for name, age_s in {**self._chore_ages(), LOOK: self._look_age_s()}.items()
         }
         told["late"] = late
-        told["ok"] = told.get("ok") is True and not late
+        told["store"] = store = self._store()
+        told["ok"] = told.get("ok") is True and not late and store["ok"] is True
         return told
 
     def _late(self) -> list[str]:

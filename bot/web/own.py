@@ -1,92 +1,76 @@
-"""What the web floor shows itself: public page, health, metrics, the list of channels.
+"""What the web floor shows everybody: public page, health as one word, the list of channels.
 
-The page is public: offered addresses only, no figure younger than a day, nothing about anybody.
-Metrics and the details of health are for whoever `access` lets in.
+The page has a room of its own (`public`).
+Metrics and the details of health stand on a listener of their own (`admin`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+import functools
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Final
 
-import jinja2
-import markupsafe
 from starlette import applications, requests, responses, routing
 
-from bot.web import access, offering
+from bot.contract import bridge
+from bot.web.public import serve
 
 HEALTH_LIMIT_S: Final = 5.0
-_METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def create(
     channels: Sequence[Mapping[str, object]],
     health: Callable[[], Awaitable[Mapping[str, object]]],
-    metrics: Callable[[], bytes],
-    token: str = "",
-) -> applications.Starlette:
-    """The arguments are those of `app.create`."""
-    own = _Own(channels, health, metrics, token)
-    return applications.Starlette(
+    page: serve.Pages | None = None,
+) -> bridge.AsgiApp:
+    """The arguments are those of `app.create`; without `page` there is none."""
+    own = _Own(channels, health)
+    rest = applications.Starlette(
         routes=[
-            routing.Route("/", own.page),
-            routing.Route("/style.css", own.style),
             routing.Route("/health", own.health),
-            routing.Route("/metrics", own.metrics),
             routing.Route("/api/channels", own.channels),
         ]
     )
+    return rest if page is None else functools.partial(_page_first, page, rest)
+
+
+async def _page_first(
+    page: serve.Pages,
+    rest: bridge.AsgiApp,
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    """A crowd at the page does not pass through a router."""
+    await (page if page.has(scope["path"]) else rest)(scope, receive, send)
 
 
 class _Own:
-    """The endpoints. The page changes only with the configuration, so it is made once."""
+    """The endpoints."""
 
     def __init__(
         self,
         channels: Sequence[Mapping[str, object]],
         health: Callable[[], Awaitable[Mapping[str, object]]],
-        metrics: Callable[[], bytes],
-        token: str,
     ) -> None:
-        loader = jinja2.PackageLoader("bot.web", "pages")
-        pages = jinja2.Environment(loader=loader, autoescape=True, auto_reload=False)
-        pages.globals["qr"] = lambda link: markupsafe.Markup(offering.picture(link))  # noqa: S704 (segno's own SVG)
-        self._page = pages.get_template("index.html").render(channels=channels)
-        self._style = pages.get_template("style.css").render()
         self._channels = [dict(channel) for channel in channels]
-        self._health, self._metrics, self._token = health, metrics, token
-
-    async def page(self, request: requests.Request) -> responses.Response:
-        """For whoever got the number, in two languages."""
-        return responses.HTMLResponse(self._page)
-
-    async def style(self, request: requests.Request) -> responses.Response:
-        """Its style sheet, a file of its own because the policy allows no inline style."""
-        return responses.Response(self._style, media_type="text/css")
+        self._health = health
 
     async def health(self, request: requests.Request) -> responses.Response:
-        """200 while `ok` is true, else 503: for a monitor that reads only the status.
-
-        Others than admins get no more than that.
-        """
-        try:
-            async with asyncio.timeout(HEALTH_LIMIT_S):
-                found = dict(await self._health())
-        except TimeoutError:
-            found = {"ok": False, "error": f"no answer within {HEALTH_LIMIT_S:.0f} s"}
-        fine = found.get("ok") is True
-        status = 200 if fine else 503
-        if not access.allowed(request, self._token):
-            found = {"ok": fine}
-        return responses.JSONResponse(found, status, headers={"cache-control": "no-store"})
-
-    async def metrics(self, request: requests.Request) -> responses.Response:
-        """Prometheus text; for others there is no such page."""
-        if not access.allowed(request, self._token):
-            return responses.PlainTextResponse("Not Found", 404)
-        return responses.Response(self._metrics(), headers={"content-type": _METRICS_TYPE})
+        """200 while `ok` is true, else 503, and no more: for a monitor that reads the status."""
+        fine = (await asked(self._health)).get("ok") is True
+        return responses.JSONResponse({"ok": fine}, 200 if fine else 503)
 
     async def channels(self, request: requests.Request) -> responses.Response:
         """Channels with their offered addresses."""
         return responses.JSONResponse(self._channels)
+
+
+async def asked(health: Callable[[], Awaitable[Mapping[str, object]]]) -> Mapping[str, object]:
+    """What it tells; one that hangs is ill."""
+    try:
+        async with asyncio.timeout(HEALTH_LIMIT_S):
+            return await health()
+    except TimeoutError:
+        return {"ok": False, "error": f"no answer within {HEALTH_LIMIT_S:.0f} s"}

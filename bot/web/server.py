@@ -1,7 +1,6 @@
 """uvicorn inside our own loop: the application owns signals, logging and the order of the end.
 
-Limits against slow clients are `guard.Limits`. TLS is the reverse proxy's (docs), so is the
-client's address; neither is looked at here.
+Limits against slow and greedy clients are `guard.Limits`. TLS is the reverse proxy's (docs).
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, cast
 
 import uvicorn
 
 from bot.contract import bridge
-from bot.web import guard
+from bot.web import clients, guard
 
 BACKLOG: Final = 1_024
 STOP_LIMIT_S: Final = 10
@@ -34,13 +33,15 @@ class Server:
         limits: guard.Limits | None = None,
         stop_limit_s: int = STOP_LIMIT_S,
         parser: Literal["auto", "h11", "httptools"] = "auto",
+        trusted: Sequence[str] = (),
     ) -> None:
         """`port` 0 takes any free one; `stop_limit_s`: what running requests get at the end.
 
         `parser`: httptools where it is installed (the `fast` extra), else h11; both are tested.
+        `trusted`: proxies, whose connections are not counted by address. Raises ValueError.
         """
         self._host, self._wanted_port = host, port
-        self.gate = guard.Gate(limits or guard.Limits())
+        self.gate = guard.Gate(limits or guard.Limits(), clients.Clients(trusted))
         config = uvicorn.Config(
             cast("Any", app),
             http=parser,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import functools
 import random
@@ -14,6 +15,7 @@ from bridges.matrix import (
     account,
     calls,
     check,
+    crypto,
     invites,
     moderators,
     places,
@@ -21,9 +23,14 @@ from bridges.matrix import (
     setting_up,
     settings,
     sync,
+    verifying,
+    wire,
 )
 
 LIVE_LIMIT_S: Final = 4.0
+_UPGRADED: Final = (
+    "the moderators' room was replaced by another: write its id into channels.{}.room and restart"
+)
 
 
 class Moderators:
@@ -117,7 +124,7 @@ class Moderators:
             keys=live.keys,
             trusted=live.trusted,
             patience=live.patience,
-            take=functools.partial(self._take, taker),
+            take=functools.partial(self._take, live, taker),
             reads_back=False,
         )
         self._live, self._taker, self._speaker = live, taker, speaker
@@ -130,15 +137,31 @@ class Moderators:
             group.create_task(speaker.run(), name=f"{self.channel} speaker")
             group.create_task(self._join(live, taker, joins), name=f"{self.channel} joins")
 
-    async def _take(self, taker: moderators.Taker, news: sync.News) -> None:
-        await taker.take(news)
+    async def _take(self, live: account.Live, taker: moderators.Taker, news: sync.News) -> None:
+        wishes = await taker.take(news)
         self._last_event_at = self._context.clock.now()
+        for wish in wishes:
+            await self._refuse(live, wish)
+
+    async def _refuse(self, live: account.Live, wish: verifying.Wish) -> None:
+        """Say no to a verification; where that fails, their client gives up after a while."""
+        content, name = verifying.refusal(wish), wire.stable_id("verify", wish.name)
+        with contextlib.suppress(calls.CallError, crypto.NotSafeError):
+            if wish.room_id:
+                await live.voice.say(wish.room_id, name, verifying.CANCEL, content)
+                return
+            body = {"messages": {wish.account: {wish.device: content}}}
+            await live.server.call("PUT", calls.path("sendToDevice", verifying.CANCEL, name), body)
 
     async def _join(
         self, live: account.Live, taker: moderators.Taker, joins: invites.Joins
     ) -> None:
         """Follow the invitations of moderators, as soon as one comes."""
         patience = sync.Patience(self._context.clock, random.random)
+        await taker.looked.wait()
+        if not taker.here.is_set():
+            with contextlib.suppress(calls.CallError):
+                await taker.asked_before(await invites.pending(live.server, live.login.user))
         while True:
             await taker.invited.wait()
             taker.invited.clear()
@@ -161,6 +184,9 @@ class Moderators:
             return bridge.Health(condition=condition, detail="not listening")
         if live.patience.failures:
             detail = live.patience.reason
+        elif taker.successor:
+            condition = bridge.Condition.NEEDS_HUMAN
+            detail = _UPGRADED.format(self.channel)
         elif not taker.here.is_set():
             detail = "not in the moderators' room: one of the roster must invite our account"
         elif speaker.unsafe or speaker.patience.failures:

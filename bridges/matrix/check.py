@@ -100,6 +100,14 @@ async def _room(chosen: settings.Settings, server: calls.Homeserver, tell: Tell)
             raise
         mend = "turn encryption on in the room's settings"
         tell(_WARNING, "room", "is not encrypted: its homeservers can read it", mend)
+    try:
+        target = calls.path("rooms", chosen.room_id, "state", "m.room.tombstone", "")
+        await server.call("GET", target, limit_s=_LIMIT_S)
+        mend = "write the new room's id into `room`, restart, and invite our account there"
+        tell(_FAULT, "room", "was replaced by another (an upgrade)", mend)
+    except calls.RefusedError as error:
+        if error.code != "M_NOT_FOUND":
+            raise
     await _moderators(chosen, server, tell)
 
 

@@ -7,6 +7,7 @@ Room ids only, never who asked: that is asked of the homeserver again.
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any, Final
 
 from bot.contract import bridge, clock
@@ -15,16 +16,6 @@ from bridges.matrix import calls, sync
 KEY: Final = "joins"
 HOUR_MS: Final = 3_600_000
 MOST: Final = 1_000
-_NOTHING: Final = json.dumps({
-    "room": {
-        "timeline": {"limit": 1, "types": ["m.antirelou.none"]},
-        "state": {"types": ["m.antirelou.none"]},
-        "ephemeral": {"types": []},
-        "account_data": {"types": []},
-    },
-    "presence": {"types": []},
-    "account_data": {"types": []},
-})  # fmt: skip
 
 
 class Joins:
@@ -103,9 +94,29 @@ async def join(server: calls.Homeserver, room_id: str) -> bool:
     return True
 
 
+def _nothing() -> str:
+    """A filter that lets nothing but invitations through, never the same twice.
+
+    Synapse answers a first sync that it answered within two minutes with the same words again.
+    """
+    no = f"m.antirelou.{secrets.token_hex(4)}"
+    return json.dumps(
+        {
+            "room": {
+                "timeline": {"limit": 1, "types": [no]},
+                "state": {"types": [no]},
+                "ephemeral": {"types": []},
+                "account_data": {"types": []},
+            },
+            "presence": {"types": []},
+            "account_data": {"types": []},
+        }
+    )
+
+
 async def pending(server: calls.Homeserver, own: str) -> tuple[sync.Invitation, ...]:
     """Everything we are invited to at this moment. Raises CallError."""
-    query = {"filter": _NOTHING, "set_presence": "offline", "timeout": "0"}
+    query = {"filter": _nothing(), "set_presence": "offline", "timeout": "0"}
     body = await server.call("GET", calls.path("sync"), query=query, limit_s=60.0)
     rooms = body.get("rooms")
     return sync.invitations_of(rooms if isinstance(rooms, dict) else {}, own)

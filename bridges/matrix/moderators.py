@@ -7,11 +7,11 @@ moment. Whoever writes before we are in the room, or in another room, is not obe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bot.contract import bridge, clock, intake, room
-from bridges.matrix import crypto, invites, late, places, sending, sync, trust, wire
+from bridges.matrix import crypto, invites, late, places, sending, sync, trust, verifying, wire
 
 SEALED: Final = "encrypted"
 
@@ -52,8 +52,16 @@ class Taker:
         self._joins = joins
         self._late = late.Late(context.storage, context.clock)
         self._places: dict[str, places.Place] = {}
+        self._wishes: list[verifying.Wish] = []
         self.here = asyncio.Event()
         self.invited = asyncio.Event()
+        self.looked = asyncio.Event()
+
+    @property
+    def successor(self) -> str:
+        """The room that replaced ours, empty if none did."""
+        place = self._places.get(self._room_id)
+        return "" if place is None else place.successor
 
     async def load(self) -> None:
         """Read what an earlier run left. Once, before the first news."""
@@ -71,15 +79,25 @@ class Taker:
             channel = self._context.channel
             await durably(lambda: self._door.events(batch, channel=channel), self._context.clock)
 
-    async def take(self, news: sync.News) -> None:
-        """Everything of one sync answer, stored with its token when this returns."""
+    async def take(self, news: sync.News) -> list[verifying.Wish]:
+        """Everything of one sync answer, stored with its token when this returns.
+
+        Gives the wishes of moderators to verify us, which are to be refused.
+        """
+        self._wishes = list(news.wishes)
         batch: list[room.RoomEvent] = [self._doubt(one) for one in news.doubts]
         for room_id in news.left:
             self._places.pop(room_id, None)
         for told in news.rooms:
             batch.extend(await self._room(told, news))
         batch.extend(self._late_ones())
-        batch.extend([await self._invitation(one) for one in news.invitations])
+        for one in news.invitations:
+            batch.extend(await self._invitation(one))
+        wishes = [one for one in self._wishes if one.account in self._roster]
+        batch.extend(
+            self._trouble(room.Snag.VERIFICATION, one.account, one.name, account=one.account)
+            for one in wishes
+        )
         await self._late.save()
         await durably(
             lambda: self._door.events(batch, channel=self._context.channel, cursor=news.cursor),
@@ -90,6 +108,14 @@ class Taker:
             self.here.set()
         else:
             self.here.clear()
+        self.looked.set()
+        return wishes
+
+    async def asked_before(self, invitations: Sequence[sync.Invitation]) -> None:
+        """Invitations that stood when we came: the room's id may have been written since."""
+        for one in invitations:
+            if self._follows(one):
+                await self._follow(one)
 
     # ------------------------------------------------------------ rooms
 
@@ -114,6 +140,8 @@ class Taker:
                 found.extend(self._elsewhere(heard, place))
         if told.room_id == self._room_id:
             found.extend(await self._seal(place))
+            if place.successor:
+                found.append(self._upgraded(place))
             if not told.whole:
                 found.append(self._trouble(room.Snag.GAP, told.room_id, news.cursor))
         return found
@@ -126,8 +154,19 @@ class Taker:
                 return self._torn(heard, place)
             await self._late.add(place.room_id, heard.event)
             return []
+        wish = verifying.in_room(heard.event, place.room_id, self._own)
+        self._wishes.extend(() if wish is None else [wish])
         event = wire.read(heard, place, self._own)
         return [] if event is None else [event]
+
+    def _upgraded(self, place: places.Place) -> room.Trouble:
+        return room.Trouble(
+            event_id=wire.stable_id(room.Snag.UPGRADED, place.room_id, place.successor),
+            room_id=place.room_id,
+            at=self._context.clock.now(),
+            snag=room.Snag.UPGRADED,
+            detail=place.successor,
+        )
 
     def _torn(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
         """Encrypted and without what could ever decrypt it, or an old event under a new name."""
@@ -136,9 +175,8 @@ class Taker:
         if not isinstance(event_id, str) or not isinstance(sender, str) or at is None:
             return []
         by = room.By(member=place.member(sender), trust=room.Trust.PLAIN)
-        return [
-            room.Refused(event_id=event_id, room_id=place.room_id, at=at, by=by, why=room.Why.TORN)
-        ]
+        why = room.Why.REPLAYED if heard.replayed else room.Why.TORN
+        return [room.Refused(event_id=event_id, room_id=place.room_id, at=at, by=by, why=why)]
 
     def _elsewhere(self, heard: wire.Heard, place: places.Place) -> list[room.RoomEvent]:
         event = wire.read(heard, place, self._own)
@@ -181,18 +219,31 @@ class Taker:
 
     # ------------------------------------------------------------ the rest
 
-    async def _invitation(self, one: sync.Invitation) -> room.Invited:
-        accepted = one.room_id == self._room_id and one.by in self._roster
+    def _follows(self, one: sync.Invitation) -> bool:
+        return one.room_id == self._room_id and one.by in self._roster
+
+    async def _follow(self, one: sync.Invitation) -> None:
+        await self._joins.add(one.room_id, clock.to_ms(self._context.clock.now()))
+        self.invited.set()
+
+    async def _invitation(self, one: sync.Invitation) -> list[room.RoomEvent]:
+        accepted = self._follows(one)
         if accepted:
-            await self._joins.add(one.room_id, clock.to_ms(self._context.clock.now()))
-            self.invited.set()
-        return room.Invited(
-            event_id=wire.stable_id("invite", one.room_id, one.by),
-            room_id=one.room_id,
-            at=self._context.clock.now(),
-            account=one.by,
-            accepted=accepted,
-        )
+            await self._follow(one)
+        found: list[room.RoomEvent] = [
+            room.Invited(
+                event_id=wire.stable_id("invite", one.room_id, one.by),
+                room_id=one.room_id,
+                at=self._context.clock.now(),
+                account=one.by,
+                accepted=accepted,
+            )
+        ]
+        if not accepted and one.by in self._roster:
+            # A client that wants to verify us opens a room of two; silence would look like a fault.
+            about = room.Snag.ELSEWHERE
+            found.append(self._trouble(about, one.room_id, one.by, account=one.by))
+        return found
 
     def _doubt(self, one: trust.Doubt) -> room.Trouble:
         return self._trouble(

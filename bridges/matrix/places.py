@@ -16,11 +16,15 @@ _BEFORE_LEVELS: Final = 100
 _MANY: Final = 2
 # From version 12 on the creators stand above all levels and are not listed among `users`.
 _CREATORS_ABOVE: Final = 12
+_DIGITS: Final = 9
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Place:
-    """One room as its state events tell it. `encrypted` is never taken back."""
+    """One room as its state events tell it. `encrypted` is never taken back.
+
+    `successor`: the room that it was replaced by (m.room.tombstone); "?" if it does not say.
+    """
 
     room_id: str
     joined: set[str] = dataclasses.field(default_factory=set)
@@ -30,6 +34,7 @@ class Place:
     creator: str = ""
     encrypted: bool = False
     public: bool = False
+    successor: str = ""
 
     def member(self, account: str) -> room.Member:
         """As known now."""
@@ -57,8 +62,11 @@ class Place:
             self.creator = str(event.get("sender", ""))
         elif kind == "m.room.encryption":
             self.encrypted = True
+        elif kind == "m.room.tombstone":
+            told = content.get("replacement_room")
+            self.successor = told if isinstance(told, str) and told.startswith("!") else "?"
         elif kind == "m.room.join_rules":
-            self.public = content.get("join_rule") not in {"invite", "knock", None}
+            self.public = content.get("join_rule") not in ("invite", "knock", None)
         return []
 
     def _moved(self, account: str, membership: object) -> list[room.Member]:
@@ -81,8 +89,9 @@ def power_of(
     """A member's power level (client-server API, m.room.power_levels and room version 12)."""
     version = str(creation.get("room_version", "1"))
     more = creation.get("additional_creators")
-    creators = {creator, *(more if isinstance(more, list) else ())}
-    above = version.isdecimal() and int(version) >= _CREATORS_ABOVE
+    creators = [creator, *(more if isinstance(more, list) else ())]
+    numbered = version.isdecimal() and len(version) <= _DIGITS
+    above = numbered and int(version) >= _CREATORS_ABOVE
     if above and account in creators:
         return CREATORS_POWER
     if levels is None:
@@ -94,5 +103,5 @@ def power_of(
     # Old rooms hold levels as strings.
     try:
         return int(told)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0

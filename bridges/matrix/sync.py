@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from bot.contract import bridge, clock, intake
-from bridges.matrix import calls, crypto, gaps, trust, wire
+from bridges.matrix import calls, crypto, gaps, trust, verifying, wire
 
 POLL_S: Final = 30
 TIMELINE: Final = 100
@@ -68,6 +68,7 @@ class News:
     rooms: tuple[RoomNews, ...] = ()
     invitations: tuple[Invitation, ...] = ()
     left: tuple[str, ...] = ()
+    wishes: tuple[verifying.Wish, ...] = ()
     doubts: tuple[trust.Doubt, ...] = ()
 
 
@@ -190,6 +191,7 @@ class Listening:
             rooms=tuple(joined),
             invitations=invitations,
             left=left,
+            wishes=verifying.between_devices(_dict(body.get("to_device")).get("events")),
             doubts=tuple(doubts),
         )
 

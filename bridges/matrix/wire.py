@@ -18,6 +18,7 @@ from bridges.matrix import places
 MARK: Final = "!"
 ENCRYPTED: Final = "m.room.encrypted"
 MESSAGE: Final = "m.room.message"
+REDACTION: Final = "m.room.redaction"
 MAX_MXID: Final = 255
 _MEDIA: Final = frozenset({"m.image", "m.file", "m.audio", "m.video", "m.location"})
 _NEEDED: Final = ("algorithm", "sender_key", "session_id", "device_id", "ciphertext")
@@ -52,7 +53,9 @@ def is_mxid(value: str) -> bool:
 
 def stable_id(*parts: str) -> str:
     """An event id of our own making for what has none: the same parts give the same id."""
-    return "own-" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
+    # Half a character is no Unicode, but JSON can spell it.
+    told = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return "own-" + hashlib.sha256(told).hexdigest()[:40]
 
 
 def moment(event: Mapping[str, Any]) -> dt.datetime | None:
@@ -80,7 +83,12 @@ def read(heard: Heard, place: places.Place, own: str) -> room.RoomEvent | None:
     if sender == own or not heard.readable or not isinstance(content, Mapping):
         return None
     by = room.By(member=place.member(sender), trust=heard.trust, device=heard.device)
-    build = {"m.reaction": _reaction, MESSAGE: _message}.get(str(event.get("type")))
+    if event.get("type") == REDACTION:
+        # Up to room version 10 beside the content, from 11 on in it.
+        content = {"redacts": event.get("redacts"), **content}
+    build = {"m.reaction": _reaction, MESSAGE: _message, REDACTION: _withdrawn}.get(
+        str(event.get("type"))
+    )
     try:
         return None if build is None else build(content, event_id, place, at, by)
     except ValueError:
@@ -101,6 +109,15 @@ def _reaction(
     return room.Reaction(
         event_id=event_id, room_id=place.room_id, at=at, by=by, on=on, key=messages.clean(key)
     )
+
+
+def _withdrawn(
+    content: Mapping[str, Any], event_id: str, place: places.Place, at: dt.datetime, by: room.By
+) -> room.Withdrawn | None:
+    on = content.get("redacts")
+    if not isinstance(on, str):
+        return None
+    return room.Withdrawn(event_id=event_id, room_id=place.room_id, at=at, by=by, on=on)
 
 
 def _message(
@@ -164,9 +181,12 @@ def changes(event: Mapping[str, Any], place: places.Place, now: dt.datetime) -> 
     event_id, at = event.get("event_id"), moment(event) or now
     if not isinstance(event_id, str):
         return []
+    # The change has been applied, so it is told, however odd the name it came under.
+    plain = len(moved) == 1 and 0 < len(event_id) <= room.MAX_ID_CHARACTERS
+    plain = plain and event_id.isprintable()
     return [
         room.Changed(
-            event_id=event_id if len(moved) == 1 else stable_id(event_id, one.account),
+            event_id=event_id if plain else stable_id(event_id, one.account),
             room_id=place.room_id,
             at=at,
             member=one,
@@ -212,12 +232,13 @@ def contact(
 
 
 def _words(heard: Heard) -> tuple[messages.Kind, str, messages.Wish | None] | None:
-    kind, content = heard.event.get("type"), heard.event.get("content")
+    # Anybody may send anything in these places, lists too.
+    kind, content = str(heard.event.get("type")), heard.event.get("content")
     if kind in {ENCRYPTED, "m.sticker"}:
         return messages.Kind.ATTACHMENT, "", None
     if kind != MESSAGE or not isinstance(content, Mapping):
         return None
-    what, body = content.get("msgtype"), content.get("body")
+    what, body = str(content.get("msgtype")), content.get("body")
     edited = _relation(content).get("rel_type") == "m.replace"
     if what in _MEDIA:
         return None if edited else (messages.Kind.ATTACHMENT, "", None)

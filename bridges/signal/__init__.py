@@ -7,11 +7,36 @@ for a captcha.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from bot.contract import bridge as contract
+from bot.contract import first_run
 from bridges.signal import bridge as bridge
 from bridges.signal import settings as settings
+
+START = (
+    first_run.Start(
+        name="signal",
+        title="a number registered at Signal (replies are free)",
+        page="signal.md",
+        questions=(
+            first_run.Question(key="number", ask="The account's number with its +"),
+            first_run.Question(
+                key="url",
+                ask="Where signal-cli-rest-api listens",
+                why="On this machine. Of signal-cli's own daemon: unix:///run/signal-cli/socket",
+                default="http://127.0.0.1:8080",
+            ),
+            first_run.Question(
+                key="secret",
+                ask="Secret of the webhook's address",
+                why="Made now; it ends the address that signal-cli-rest-api posts to.",
+                default=lambda: secrets.token_hex(16),
+            ),
+        ),
+    ),
+)
 
 
 def create(table: Mapping[str, object], context: contract.Context) -> bridge.Signal:

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from bot.contract import address, bridge, intake, messages, money, outcomes, segments
+from bot.contract import address, bridge, first_run, intake, messages, money, outcomes, segments
 
 BASE: Final = "https://gateway.seven.io/api"
 MAX_BYTES: Final = 32_768
@@ -36,7 +36,6 @@ _HOME: Final = zoneinfo.ZoneInfo("Europe/Berlin")  # the logbook's times carry n
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 _KEY: Final = re.compile(r"[\x21-\x7e]{8,512}\Z")
 _REPLY_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
-
 KEYS: Final = {
     "api_key": "app.seven.io, Developer, API keys",
     "signing_key": "app.seven.io, Developer, API settings; unsigned events are refused",
@@ -46,6 +45,8 @@ KEYS: Final = {
 }
 """Every key with its meaning; docs/sms.md shows this very table."""
 DEFAULTS: Final[Mapping[str, object]] = {"price": "0.075", "credit_alarm": "5"}
+_TITLE: Final = "prepaid credit at seven.io (it stops at zero)"
+START = first_run.listed("prepaid", _TITLE, "sms.md", KEYS, "api_key", "signing_key", "addresses")
 DELIVERIES: Final = {
     "DELIVERED": messages.Delivery.DELIVERED,
     **dict.fromkeys(("TRANSMITTED", "ACCEPTED", "BUFFERED"), messages.Delivery.SENT),
@@ -81,8 +82,8 @@ def read(table: Mapping[str, object]) -> Settings:
     faults = [(key, f"is not known here; known are {', '.join(sorted(KEYS))}") for key in unknown]
     told = {**DEFAULTS, **table}
     keys = {key: told.get(key) for key in ("api_key", "signing_key")}
-    wrong = [key for key, v in keys.items() if not (isinstance(v, str) and _KEY.match(v))]
-    faults += [(key, "must be a text in quotes, as seven.io shows it") for key in wrong]
+    fault = "must be a text in quotes, as seven.io shows it"
+    faults += [(k, fault) for k, v in keys.items() if not (isinstance(v, str) and _KEY.match(v))]
     own = _addresses(told.get("addresses"), faults)
     price, alarm = (_euro(told[key], key, faults) for key in ("price", "credit_alarm"))
     if faults:
@@ -363,9 +364,8 @@ class Seven:
         key, now, headers = self._settings.signing_key, self._clock.now(), dict(scope["headers"])
         is_json = headers.get(b"content-type", b"").lower().startswith(b"application/json")
         found = _json(bytes(body)) if is_json and len(body) <= MAX_BYTES else None
-        if not signed(key, self._hook_url, bytes(body), headers, now) or not isinstance(
-            found, dict
-        ):
+        good = signed(key, self._hook_url, bytes(body), headers, now)
+        if not good or not isinstance(found, dict):
             raise ValueError("not for us")
         return found
 
@@ -375,7 +375,7 @@ class Seven:
             await door.accept([inbound(data, self.channel, self.addresses, self._heard_at)])
         elif event.get("webhook_event") == "dlr":
             told = receipt(data, self.channel, self._heard_at)
-            await door.receipts([told] if told is not None else [])
+            await door.receipts([] if told is None else [told])
 
     async def _ask(self, method: str, where: str, limit_s: float, **more: Any) -> _Answer:  # noqa: ANN401
         if self._session is None:

@@ -146,6 +146,9 @@ def test_all_sections_arrive(loads: Loads) -> None:
         level = "debug"
         [web]
         admin_token = "0123456789abcdef"
+        admin_listen = "[::]:9180"
+        trusted_proxies = ["10.0.0.0/24", "::1"]
+        requests_per_second = 2.5
         [store]
         url = "postgresql://localhost/a"
         key_file = "/k"
@@ -168,6 +171,9 @@ def test_all_sections_arrive(loads: Loads) -> None:
     assert core.retention.seen_days == 500
     assert settings.log.level == "debug"
     assert settings.web.admin_token == "0123456789abcdef"
+    assert settings.web.admin_listen == ("::", 9180)
+    assert settings.web.trusted_proxies == ("10.0.0.0/24", "::1")
+    assert settings.web.requests_per_second == 2.5
     assert "0123456789abcdef" not in repr(settings)
     assert (settings.store.url, str(settings.store.key_file)) == ("postgresql://localhost/a", "/k")
     assert settings.source is not None

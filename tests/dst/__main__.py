@@ -6,17 +6,28 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import hashlib
 import json
 import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 import structlog
 from rich import progress
 
-from tests.dst import check
+from tests.dst import books, check, places, shrink, told
 from tests.dst import run as runs
+
+FIGURES: Final = Path(".cache/reliability/dst.json")
+SOAKED: Final = FIGURES.with_name("dst-soak.json")
+SOAK_FIRST: Final = 100_001
+SOAK: Final = 20_000
+SLICE: Final = 500
+TRIES: Final = 60
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +36,6 @@ class Played:
 
     seed: int
     found: list[str]
-    history: str
     counts: dict[str, int]
     places: dict[str, int]
 
@@ -40,20 +50,21 @@ def play(seed: int) -> Played:
         "messages": len(run.letters),
         "sends": len(run.outside.calls),
         "answered": check.answered(run),
-        "crashes": run.points.crashed.total(),
+        "crashes": run.points.deaths,
+        "faults": faults.total(),
         "pauses": len(run.pauses),
+        "fewest crashes": run.points.deaths,
+        "fewest faults": faults.total(),
+        **books.how_it_ended(run),
+        **{f"seeds with {name}": 1 for name in run.channels},
         **{f"fault {name}": n for name, n in faults.items()},
     }
-    return Played(
-        seed=seed,
-        found=found,
-        history=check.told(run, found) if found else "",
-        counts=counts,
-        places=dict(run.points.crashed),
-    )
+    return Played(seed=seed, found=found, counts=counts, places=dict(run.points.crashed))
 
 
-TRIES = 40
+def history_hash(run: told.Run) -> str:
+    """The same for two runs in which the same happened."""
+    return hashlib.sha256(check.shown(run, check.faults(run)).encode()).hexdigest()
 
 
 def die(place: str) -> tuple[str, str, str]:
@@ -63,21 +74,25 @@ def die(place: str) -> tuple[str, str, str]:
     if run is None:
         return place, "never hit", ""
     found = check.faults(run)
-    return place, "broken" if found else "kept", check.told(run, found) if found else ""
+    return place, "broken" if found else "kept", check.shown(run, found) if found else ""
 
 
 def enumerate_places(jobs: int) -> int:
-    """Each commit, read and send is the end of a process once; 1 if one was missed or broke."""
+    """Every await of the rooms is the end of a process once; 1 if one was missed or broke."""
     quiet()
-    names = runs.places(range(1, 9))
-    bad = 0
+    names = places.all_names()
+    verdicts: collections.Counter[str] = collections.Counter()
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         for place, verdict, history in pool.map(die, names):
-            print(f"{verdict:<10}{place}")
-            bad += verdict != "kept"
+            reason = places.UNREACHED.get(place)
+            shown = f"not reached, {reason}" if verdict == "never hit" and reason else verdict
+            verdicts["not reached" if shown != verdict else verdict] += 1
+            print(f"{shown:<10}  {place}")
             if history:
                 print(history)
-    print(f"{len(names)} places, {bad} missed or broken")
+    bad = verdicts["never hit"] + verdicts["broken"]
+    print(f"{len(names)} places: {dict(verdicts)}")
+    keep({"places": len(names), "places died at": verdicts["kept"], "places missed": bad})
     return 1 if bad else 0
 
 
@@ -87,53 +102,142 @@ def quiet() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[])
 
 
+def keep(figures: dict[str, object]) -> None:
+    """Add to what docs/reliability.md is written from."""
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        before = json.loads(FIGURES.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    FIGURES.write_text(json.dumps({**before, **figures}, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Sum:
+    """Of many seeds."""
+
+    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    places: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    broken: list[int] = dataclasses.field(default_factory=list)
+    seeds: int = 0
+    seconds: int = 0
+
+    def join(self, other: Sum) -> None:
+        """Those of another slice."""
+        self._count(other.counts)
+        self.places.update(other.places)
+        self.broken += other.broken
+        self.seeds += other.seeds
+
+    def add(self, one: Played) -> None:
+        self._count(one.counts)
+        self.places.update(one.places)
+        self.broken += [one.seed] if one.found else []
+        self.seeds += 1
+
+    def _count(self, counts: Mapping[str, int]) -> None:
+        for name, n in counts.items():
+            least = name.startswith("fewest") and self.seeds > 0
+            self.counts[name] = min(self.counts[name], n) if least else self.counts[name] + n
+
+    def figures(self, seconds: int) -> dict[str, object]:
+        known = set(places.all_names())
+        missed = sorted(known - set(self.places) - set(places.UNREACHED))
+        return {
+            "seeds": self.seeds,
+            "broken": len(self.broken),
+            "broken seeds": self.broken[:20],
+            "seconds": seconds,
+            **dict(sorted(self.counts.items())),
+            "crash places": len(known & set(self.places)),
+            "crash places known": len(known),
+            "crash places missed": missed,
+        }
+
+
+def play_all(first: int, count: int, jobs: int) -> Sum:
+    """All of them, with a bar for whoever looks."""
+    found = Sum()
+    with (
+        concurrent.futures.ProcessPoolExecutor(jobs) as pool,
+        progress.Progress(disable=not sys.stderr.isatty()) as bar,
+    ):
+        task = bar.add_task("seeds", total=count)
+        for one in pool.map(play, range(first, first + count), chunksize=4):
+            found.add(one)
+            bar.advance(task)
+    return found
+
+
+def soak(whole: int, jobs: int) -> int:
+    """Slice by slice; whatever ends it, the next call goes on after the last whole slice."""
+    done = Sum()
+    if SOAKED.exists():
+        kept = json.loads(SOAKED.read_text(encoding="utf-8"))
+        done = Sum(
+            counts=collections.Counter(kept["counts"]),
+            places=collections.Counter(kept["places"]),
+            broken=kept["broken"],
+            seeds=kept["seeds"],
+            seconds=kept["seconds"],
+        )
+    while done.seeds < whole:
+        started = time.monotonic()
+        done.join(play_all(SOAK_FIRST + done.seeds, min(SLICE, whole - done.seeds), jobs))
+        done.seconds += round(time.monotonic() - started)
+        SOAKED.parent.mkdir(parents=True, exist_ok=True)
+        SOAKED.write_text(json.dumps(dataclasses.asdict(done)), encoding="utf-8")
+        print(f"{done.seeds} of {whole} seeds, {len(done.broken)} broken", flush=True)
+    keep({"soak": done.figures(done.seconds)})
+    print(json.dumps(done.figures(done.seconds), indent=2))
+    SOAKED.unlink()
+    for seed in done.broken[:3]:
+        one_alone(seed)
+    return 1 if done.broken else 0
+
+
+def one_alone(seed: int) -> int:
+    """Its history, and the smallest plan that still breaks a promise."""
+    quiet()
+    run = runs.play(seed)
+    found = check.faults(run)
+    print(check.shown(run, found))
+    print(f"hash {history_hash(run)}")
+    if found:
+        plan, small = shrink.shrunk(seed)
+        print(f"\nsmallest: {plan}\n{check.shown(small, check.faults(small))}")
+    return 1 if found else 0
+
+
 def main() -> int:
-    """Exit code 1 if any promise was broken."""
+    """Exit code 1 if any promise was broken; of `--places` also if a place was missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.dst", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2_000)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seed", type=int, help="play this one alone, with its history")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--places", action="store_true", help="die once at each place, by name")
+    parser.add_argument("--soak", action="store_true", help="20,000 others, in slices")
     parser.add_argument("--json", action="store_true")
-    told = parser.parse_args()
-    if told.seed is not None:
-        quiet()
-        run = runs.play(told.seed)
-        print(check.told(run, check.faults(run)))
-        return 1 if check.faults(run) else 0
-    if told.places:
-        return enumerate_places(told.jobs)
+    given = parser.parse_args()
+    if given.seed is not None:
+        return one_alone(given.seed)
+    if given.places:
+        return enumerate_places(given.jobs)
+    if given.soak:
+        return soak(SOAK, given.jobs)
     started = time.monotonic()
-    counts: collections.Counter[str] = collections.Counter()
-    places: collections.Counter[str] = collections.Counter()
-    broken: list[Played] = []
-    seeds = range(told.first, told.first + told.seeds)
-    with (
-        concurrent.futures.ProcessPoolExecutor(told.jobs) as pool,
-        progress.Progress(disable=not sys.stderr.isatty()) as bar,
-    ):
-        task = bar.add_task("seeds", total=told.seeds)
-        for one in pool.map(play, seeds, chunksize=4):
-            counts.update(one.counts)
-            places.update(one.places)
-            broken += [one] if one.found else []
-            bar.advance(task)
-    figures = {
-        "seeds": told.seeds,
-        "broken": len(broken),
-        "seconds": round(time.monotonic() - started),
-        **dict(sorted(counts.items())),
-        "crash places": len(places),
-    }
-    for one in broken[:3]:
-        print(one.history, end="\n\n")
-    if told.json:
-        print(json.dumps({**figures, "crashed at": dict(places.most_common())}, indent=2))
+    found = play_all(given.first, given.seeds, given.jobs)
+    figures = found.figures(round(time.monotonic() - started))
+    for seed in found.broken[:3]:
+        one_alone(seed)
+    if given.json:
+        keep(figures)
+        print(json.dumps({**figures, "crashed at": dict(found.places.most_common())}, indent=2))
     else:
-        for name, n in figures.items():
-            print(f"{name:<24}{n:>10}")
-    return 1 if broken else 0
+        for name, told_ in figures.items():
+            print(f"{name:<32}{told_!s:>10}")
+    return 1 if found.broken else 0
 
 
 if __name__ == "__main__":

@@ -1,239 +1,252 @@
-"""The world outside: accounts that keep their own ledger of what they were given, and faults."""
+"""The world outside: providers that keep their own ledger of what they were given, and faults."""
 
 from __future__ import annotations
 
+import abc
+import asyncio
 import collections
 import dataclasses
 import datetime as dt
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from bot.contract import address, bridge, intake, messages, money, outcomes
-from tests.dst import points
-from tests.fakes import world as fake
+from bot.contract import address, bridge
+from tests.dst import people, points, timing, wire
+from tests.fakes import world
 
-FATES = {
-    "accepted": 0.56,
-    "price_later": 0.12,
-    "answer_lost": 0.07,
-    "raised_after": 0.02,
-    "lost_before": 0.05,
-    "raised_before": 0.02,
-    "not_now": 0.09,
+Act = Callable[[], Awaitable[object]]
+
+FATES: Final = {
+    "accepted": 0.54,
+    "answer_slow": 0.05,
+    "hang_after": 0.04,
+    "cut_after": 0.04,
+    "5xx_after": 0.03,
+    "nonsense_after": 0.02,
+    "hang_before": 0.03,
+    "cut_before": 0.03,
+    "5xx_before": 0.03,
+    "absent": 0.03,
+    "429": 0.05,
+    "429_bare": 0.03,
     "refused": 0.05,
-    "account_refused": 0.02,
+    "account_refused": 0.03,
 }
-OUT = frozenset({"accepted", "price_later", "answer_lost", "raised_after"})
-UNSURE = frozenset({"answer_lost", "raised_after", "lost_before", "raised_before"})
-
-
-class Clock(fake.Clock):
-    """The wall clock may be set; the steady one goes on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shift = dt.timedelta()
-
-    def now(self) -> dt.datetime:
-        return super().now() + self.shift
+OUT: Final = frozenset(
+    {"accepted", "answer_slow", "hang_after", "cut_after", "5xx_after", "nonsense_after"}
+)
+CERTAIN: Final = frozenset({"absent", "429", "429_bare", "refused", "account_refused"})
+"""Whoever asked was told that nothing went out."""
+FINE: Final = range(200, 300)
+_PATIENCE_S: Final = 15.0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Call:
-    """One call of `send`, as the account saw it. `fate` is set before it answers."""
+    """One request to send, as the provider saw it. `fate` is set before it answers.
+
+    `quote`: the most that it may bill. `price`: what it did bill. `failed`: it took it, and later
+    said that it did not arrive. `repeats`: whether the provider drops a repeat by its id.
+    """
 
     channel: str
     reply_id: str
     to: address.Address
     begun: dt.datetime
     steady_s: float
-    quote: int
+    quote: int = 0
     fate: str = "cut"
     provider_id: str | None = None
     price: int | None = None
-    told: bool = False
     failed: bool = False
+    repeats: bool = False
+    text: str = dataclasses.field(default="", repr=False)
+
+    @property
+    def taken(self) -> bool:
+        """The provider took it and will bill it."""
+        return self.provider_id is not None
 
     @property
     def maybe_out(self) -> bool:
         """It reached him, or we were not told for certain that it did not."""
-        return not self.failed and (self.fate in OUT or self.fate in UNSURE or self.fate == "cut")
-
-
-class Account:
-    """One account. It is given sends and says what became of them, or does not."""
-
-    def __init__(
-        self,
-        world: Outside,
-        channel: str,
-        network: str,
-        own: str,
-        price: int,
-        *,
-        idempotent: bool,
-    ) -> None:
-        self.channel, self.network, self.idempotent = channel, network, idempotent
-        self.addresses: Sequence[bridge.OwnAddress] = (
-            bridge.OwnAddress(address=address.Address(network, own)),
-        )
-        self._world = world
-        self._price = price
-
-    def reaches(self, recipient: address.Address) -> bool:
-        return recipient.network == self.network
-
-    def quote(self, recipient: address.Address, text: str) -> messages.Quote | None:
-        del text
-        cents = int(recipient.value[-1], 16) % 3 if self._price else 0
-        return messages.Quote(price=money.Money(self._price + cents * 10_000, "EUR"), parts=1)
-
-    async def listen(self, door: intake.Intake) -> None:
-        raise AssertionError("the world hands messages in by itself")
-
-    async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
-        quote = self.quote(reply.recipient, reply.text)
-        assert quote is not None
-        return await self._world.sent(self, reply, quote.price.micros)
-
-    async def fetch_status(self, sent: bridge.SentReply) -> messages.DeliveryReceipt | None:
-        return await self._world.asked(self, sent)
-
-    async def close(self) -> None:
-        return
+        return not self.failed and self.fate not in CERTAIN
 
 
 class Outside:
-    """All accounts. `later(delay_s, receipt)` hands news in, until it was stored."""
+    """What all providers share: the ledger, the faults, the post."""
 
     def __init__(
         self,
         draw: random.Random,
-        clock: Clock,
+        clock: timing.Clock,
         at: points.Points,
-        later: Callable[[float, messages.DeliveryReceipt], None],
+        later: Callable[[float, Act], None],
+        routes: Callable[[str, str], bridge.AsgiApp],
     ) -> None:
-        self._draw, self._clock, self._points, self._later = draw, clock, at, later
+        """`later(delay_s, act)` does it then; `routes(channel, path)` is our own web side."""
+        self.draw, self.clock, self.points, self.later = draw, clock, at, later
+        self._routes = routes
         self.calls: list[Call] = []
         self.faults: collections.Counter[str] = collections.Counter()
         self.calm = False
-        self._accepted = 0
-        self._by_id: dict[tuple[str, str], Call] = {}
+        self._taken = 0
 
-    async def sent(
-        self, account: Account, reply: messages.OutboundReply, quote: int
-    ) -> outcomes.Outcome:
-        call = Call(
-            channel=account.channel,
-            reply_id=reply.reply_id,
-            to=reply.recipient,
-            begun=self._clock.now(),
-            steady_s=self._clock.monotonic(),
+    def chance(self, share: float) -> bool:
+        """Whether a fault of that share happens now; none do once all is calm."""
+        return not self.calm and self.draw.random() < share
+
+    def fault(self, name: str, share: float) -> bool:
+        """As `chance`, counted."""
+        happens = self.chance(share)
+        self.faults[name] += happens
+        return happens
+
+    def written(self, letter: people.Letter) -> dt.datetime:
+        """When he wrote it, by everybody else's clock."""
+        return world.START + dt.timedelta(seconds=letter.at_s)
+
+    def call(self, network: Network, reply_id: str, to: address.Address, quote: int) -> Call:
+        """A request to send has come in."""
+        made = Call(
+            channel=network.channel,
+            reply_id=reply_id,
+            to=to,
+            begun=self.clock.now(),
+            steady_s=self.clock.monotonic(),
             quote=quote,
+            repeats=network.repeats,
         )
-        before = self._by_id.get((account.channel, reply.reply_id))
-        if before is not None and account.idempotent:
-            # It is known there already: nothing goes out again.
-            await self._points.at("send repeated")
-            return _accepted(before)
-        self.calls.append(call)
-        await self._points.at("send begins")
-        fate = "accepted" if self.calm else points.chance(self._draw, FATES)
-        if fate not in {"accepted", "price_later"}:
+        self.calls.append(made)
+        return made
+
+    async def treat(self, network: Network, call: Call) -> wire.Told:
+        """One request as any provider may treat it."""
+        await self.points.at("send begins")
+        fate = "accepted" if self.calm else points.chance(self.draw, FATES)
+        if fate != "accepted":
             self.faults[fate] += 1
         if fate in OUT:
-            self._take(call, account.channel, fate)
-            await self._points.at("send accepted")
+            self._taken += 1
+            call.fate = fate
+            call.price = call.quote if self.draw.random() < 0.8 else call.quote // 2
+            network.take(call, self._taken)
+            if self.fault("news_before_answer", 0.15):
+                await network.early(call)
+            await self.points.at("send taken")
         else:
             call.fate = fate
-        return self._answer(call, fate)
+        return await self._answer(network, call)
 
-    def _take(self, call: Call, channel: str, fate: str) -> None:
-        call.fate = fate
-        self._accepted += 1
-        call.provider_id = f"p{self._accepted}"
-        call.price = call.quote if self._draw.random() < 0.8 else call.quote // 2
-        self._by_id[channel, call.reply_id] = call
-        self._news(call)
+    async def _answer(self, network: Network, call: Call) -> wire.Told:
+        match call.fate:
+            case "answer_slow":
+                await self.clock.sleep(self.draw.uniform(1, 9))
+                await self.points.at("send answered late")
+            case "hang_after" | "hang_before":
+                await wire.never()
+            case "cut_after" | "cut_before":
+                raise wire.CutError
+            case "5xx_after" | "5xx_before":
+                return wire.Told(status=self.draw.choice((500, 502, 503)), raw=b"<html>sorry")
+            case "nonsense_after":
+                return wire.Told(raw=b"<html>fine")
+            case "absent":
+                raise wire.AbsentError
+            case "429":
+                wait_s = self.draw.choice((5, 60, 900, 7_200))
+                return wire.Told(status=429, headers={"Retry-After": str(wait_s)})
+            case "429_bare":
+                return wire.Told(status=429)
+            case "refused" | "account_refused":
+                return network.refusal(of_account=call.fate == "account_refused")
+        return network.good(call)
 
-    def _answer(self, call: Call, fate: str) -> outcomes.Outcome:
-        match fate:
-            case "accepted":
-                call.told = True
-                return _accepted(call)
-            case "price_later":
-                return outcomes.Accepted(provider_id=str(call.provider_id))
-            case "answer_lost" | "lost_before":
-                return outcomes.Unknown(reason="timeout")
-            case "not_now":
-                wait = dt.timedelta(seconds=self._draw.choice((5, 60, 900, 7_200)))
-                return outcomes.NotNow(reason="429", retry_at=self._clock.now() + wait)
-            case "refused":
-                return outcomes.Rejected(reason="30005")
-            case "account_refused":
-                return outcomes.Rejected(reason="20003", stop_channel=True)
-        raise ConnectionResetError(fate)
+    async def question(self, name: str) -> None:
+        """Something that sends nothing is asked: it may hang, fail or be cut as well."""
+        await self.points.at(name)
+        if self.fault("question_hangs", 0.01):
+            await wire.never()
+        if self.fault("question_cut", 0.03):
+            raise wire.CutError
+        if self.fault("question_absent", 0.02):
+            raise wire.AbsentError
 
-    def _news(self, call: Call) -> None:
-        """What the network will say of it, some of it twice, in any order, or never."""
-        draw = self._draw
-        told = messages.DeliveryReceipt(
-            channel=call.channel,
-            at=self._clock.now(),
-            provider_id=call.provider_id,
-            reply_id=call.reply_id if draw.random() < 0.7 else None,
-            price=money.Money(call.price or 0, "EUR"),
+    async def knock(
+        self, channel: str, path: str, body: bytes, headers: dict[str, str], query: str = ""
+    ) -> bool:
+        """Call one of our webhooks; whether we said that it is stored, as far as they heard it."""
+        await self.points.at("webhook begins")
+        asking = asyncio.ensure_future(
+            wire.post(self._routes(channel, path), path, body, headers, query)
         )
-        end = messages.Delivery.DELIVERED
-        if draw.random() < 0.12 and not self.calm:
-            self.faults["not_delivered"] += 1
-            call.failed = True
-            end = messages.Delivery.FAILED
-            told = dataclasses.replace(
-                told,
-                price=money.Money(1_000, "EUR"),
-                recipient=call.to,
-                retry_at=self._clock.now() + dt.timedelta(hours=2),
-                reason="30003",
-            )
-            call.price = 1_000
-        if call.fate == "accepted" and not call.failed:
-            # Its price was told with the acceptance.
-            told = dataclasses.replace(told, price=None)
-        else:
-            call.told = True
-        self._later(draw.uniform(0, 3_000), dataclasses.replace(told, delivery=end))
-        if draw.random() < 0.4:
-            self._later(
-                draw.uniform(0, 4_000),
-                dataclasses.replace(
-                    told, price=None, retry_at=None, delivery=messages.Delivery.SENT
-                ),
-            )
-        if draw.random() < 0.3:
-            self.faults["news_twice"] += 1
-            self._later(draw.uniform(0, 9_000), dataclasses.replace(told, delivery=end))
-
-    async def asked(
-        self, account: Account, sent: bridge.SentReply
-    ) -> messages.DeliveryReceipt | None:
-        await self._points.at("asked about")
-        call = self._by_id.get((account.channel, sent.reply_id))
-        if call is None or (self._draw.random() < 0.3 and not self.calm):
-            return None
-        call.told = True
-        return messages.DeliveryReceipt(
-            channel=account.channel,
-            at=self._clock.now(),
-            provider_id=call.provider_id,
-            reply_id=call.reply_id,
-            delivery=messages.Delivery.FAILED if call.failed else messages.Delivery.SENT,
-            price=money.Money(call.price or 0, "EUR"),
-        )
+        # Whoever gives up does not end what goes on at our side.
+        await asyncio.wait({asking}, timeout=_PATIENCE_S)
+        if not asking.done():
+            self.faults["webhook_too_slow"] += 1
+            return False
+        status = asking.result()
+        await self.points.at("webhook answered")
+        return status in FINE and not self.fault("ack_lost", 0.05)
 
 
-def _accepted(call: Call) -> outcomes.Accepted:
-    if call.told and not call.failed:
-        price = money.Money(call.price or 0, "EUR")
-        return outcomes.Accepted(provider_id=str(call.provider_id), parts=1, price=price)
-    return outcomes.Accepted(provider_id=str(call.provider_id), parts=1)
+class Network(abc.ABC):
+    """One provider and our account there.
+
+    `repeats`: it drops what it has seen. `in_hand_s`: how long the bridge itself may keep a send
+    that it was given before it hands it over.
+    """
+
+    repeats = False
+    in_hand_s = 0.0
+
+    def __init__(self, world: Outside, channel: str) -> None:
+        self.world, self.channel = world, channel
+
+    @abc.abstractmethod
+    async def make(self, context: bridge.Context) -> bridge.Bridge:
+        """The real bridge of a process that starts, its requests answered by this provider."""
+
+    @abc.abstractmethod
+    def take(self, call: Call, number: int) -> None:
+        """Write it down, name it, and plan what will be said of it."""
+
+    @abc.abstractmethod
+    def good(self, call: Call) -> wire.Told:
+        """The answer of one that was taken."""
+
+    @abc.abstractmethod
+    def refusal(self, *, of_account: bool) -> wire.Told:
+        """A no, to this send or to our account."""
+
+    @abc.abstractmethod
+    def write(self, letter: people.Letter, acked: Callable[[people.Letter], None]) -> None:
+        """Somebody wrote: keep it, and bring it to us in this network's own way."""
+
+    async def early(self, call: Call) -> None:
+        """The first news of it, before the answer."""
+        del call
+
+    def bound(self, letter: people.Letter) -> bool:
+        """Whether it must be stored in the end."""
+        return letter.acked_s is not None or letter.handed
+
+    def rows(self, letters: Sequence[people.Letter]) -> tuple[int, int]:
+        """How many messages must be stored at the least, and at the most."""
+        return sum(map(self.bound, letters)), sum(letter.handed for letter in letters)
+
+    def close(self) -> None:
+        """Give back what it keeps on this machine."""
+        del self.world
+
+    def until(self, act: Callable[[], Awaitable[bool]], tries: int, pause_s: float) -> Act:
+        """Do it until it is answered well, so many times."""
+
+        async def again() -> None:
+            if not await act() and tries > 1:
+                self.world.faults["webhook_again"] += 1
+                pause = self.world.draw.uniform(pause_s, 3 * pause_s)
+                self.world.later(pause, self.until(act, tries - 1, pause_s))
+
+        return again

@@ -1,14 +1,15 @@
-"""Who writes in a run, and what each of them may expect: the truth that a run is judged by."""
+"""Who writes in a run, on which networks, and what each of them may expect."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 import random
+from typing import Final
 
-from bot.contract import address, messages
+from bot.contract import address
 
-TEXTS = (
+TEXTS: Final = (
     "salut",
     "Salut ça va ?",
     "tu fais quoi ce soir",
@@ -19,20 +20,36 @@ TEXTS = (
     "coucou toi",
     "stop tu me plais",
 )
-OURS = {
-    "sms": "+33639989999",
-    "sim": "+33639989998",
-    "signal": "0" * 7 + "1" + "-0000-4000-8000-000000000001",
+TWILIO, GATE, SIM, SIGNAL, MATRIX = "twilio", "gate", "sim", "signal", "matrix"
+OURS: Final = {
+    TWILIO: "+33639989999",
+    GATE: "+33639989997",
+    SIM: "+33639989998",
+    SIGNAL: "+33639989996",
+    MATRIX: "@quelquun:example.org",
 }
+SMS: Final = (TWILIO, GATE, SIM)
+_DUE_S: Final = (3_500.0, 6_400.0)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Letter:
-    """A message on its way to us. `acked`: when the network was told that it is stored."""
+    """A message that somebody wrote at `at_s` of the steady clock.
 
-    message: messages.InboundMessage
+    `wrote`: the earliest moment that our clock or his said while it was on its way. `handed`: the
+    network has begun to bring it, `acked_s`: it was told that it is stored. `name`: the network's.
+    """
+
+    number: int
+    channel: str
+    sender: address.Address
+    alias: address.Address | None
+    text: str
     at_s: float
     wish: str = ""
+    name: str = ""
+    wrote: dt.datetime | None = None
+    handed: bool = False
     acked_s: float | None = None
 
 
@@ -57,35 +74,76 @@ class Linked:
             self._parent[b] = a
 
 
-def letters(draw: random.Random, start: dt.datetime, count: int) -> list[Letter]:
-    """`count` messages of about a fifth as many people over ten hours, in their order."""
-    people = max(count // 5, 3)
+def number_of(who: int) -> address.Address:
+    return address.Address(address.SMS, f"+3363998{who:04d}")
+
+
+def aci_of(who: int) -> address.Address:
+    return address.Address(address.SIGNAL, f"{who:08x}-0000-4000-8000-00000000000a")
+
+
+def mxid_of(who: int) -> address.Address:
+    return address.Address(address.MATRIX, f"@p{who}:example.org")
+
+
+def short(one: address.Address) -> str:
+    """A person in a history: a few digits."""
+    if one.network == address.MATRIX:
+        return one.value.partition(":")[0]
+    return one.value[-4:] if one.value.startswith("+") else str(int(one.value[:8], 16)).zfill(4)
+
+
+def letters(
+    draw: random.Random, count: int, channels: tuple[str, ...], people: int | None = None
+) -> list[Letter]:
+    """`count` messages of about a fifth as many people over ten hours, in their order.
+
+    A few write STOP just before or just after their reply is due, whenever that is.
+    """
+    people = people or max(count // 5, 3)
     out: list[Letter] = []
-    for n in range(count):
+    first: dict[int, float] = {}
+    taken: set[tuple[int, str, int]] = set()
+    while len(out) < count:
         who = draw.randrange(people)
         at_s = draw.uniform(0, 36_000)
         if draw.random() < 0.15 and out:
-            at_s = out[-1].at_s
-        at = start + dt.timedelta(seconds=at_s)
+            at_s = out[-1].at_s + 1.5
         wish, text = "", draw.choice(TEXTS)
         roll = draw.random()
         if roll < 0.04:
             wish, text = "stop", draw.choice(("STOP", "arret", "Stop."))
         elif roll < 0.05:
             wish, text = "start", "START"
-        number = address.Address(address.SMS, f"+3363998{who:04d}")
-        aci = address.Address("signal", f"{who:08x}-0000-4000-8000-00000000000a")
-        on_signal = who % 3 == 0 and draw.random() < 0.5
-        channel = "signal" if on_signal else ("sim" if who % 4 == 1 else "sms")
-        aliases = (number,) if on_signal and draw.random() < 0.4 else ()
-        message = messages.InboundMessage(
-            channel=channel,
-            provider_id=f"m{n}",
-            sender=aci if on_signal else number,
-            recipient=address.Address("signal" if on_signal else address.SMS, OURS[channel]),
-            received_at=at,
-            text=text,
-            aliases=aliases,
+        elif roll < 0.09 and who in first:
+            wish, text, at_s = "stop at due", "STOP", first[who] + draw.uniform(*_DUE_S)
+        while (who, text, int(at_s)) in taken:
+            # The same words of the same person within a second are one SMS to a phone.
+            at_s += 1.5
+        taken.add((who, text, int(at_s)))
+        first[who] = min(first.get(who, at_s), at_s)
+        channel, sender, alias = _way(draw, who, channels)
+        out.append(
+            Letter(
+                number=len(out),
+                channel=channel,
+                sender=sender,
+                alias=alias,
+                text=text,
+                at_s=at_s,
+                wish=wish,
+            )
         )
-        out.append(Letter(message=message, at_s=at_s, wish=wish))
     return sorted(out, key=lambda letter: letter.at_s)
+
+
+def _way(
+    draw: random.Random, who: int, channels: tuple[str, ...]
+) -> tuple[str, address.Address, address.Address | None]:
+    """By which channel, from which address, and the number that the network tells with it."""
+    home = channels[who % len(channels)]
+    # Some have a second way to us: another number of ours, or Signal, that may tell theirs.
+    channel = draw.choice(channels) if draw.random() < 0.15 else home
+    if channel == SIGNAL:
+        return channel, aci_of(who), number_of(who) if draw.random() < 0.4 else None
+    return channel, mxid_of(who) if channel == MATRIX else number_of(who), None

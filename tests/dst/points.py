@@ -1,4 +1,4 @@
-"""The places where a run may be cut off: around every transaction, and around every send."""
+"""Where a run may be cut off, and the disk that outlives it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import asyncio
 import collections
 import functools
 import random
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
-from bot.store import database
+from bot.store import database, schema
+from tests.dst import places, timing
 
 T = TypeVar("T")
+_MADE: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+_TABLES: Final[list[str]] = []
 
 
 class Crash(BaseException):
@@ -21,81 +25,133 @@ class Crash(BaseException):
 
 
 class Points:
-    """Counts the places that were passed; `arm` lets the n-th from now be the last."""
+    """Where the process can die: after any turn of its loop, and around each commit and request.
 
-    def __init__(self) -> None:
+    `passed` counts the commits and requests, `crashed` every place of the rooms (see `places`)
+    and every commit and request that a death was at. `gone` is set at a death.
+    """
+
+    def __init__(self, loop: timing.Loop) -> None:
         self.passed: collections.Counter[str] = collections.Counter()
         self.crashed: collections.Counter[str] = collections.Counter()
+        self.deaths = 0
+        self.last: set[str] = set()
         self.dead = False
+        self.gone = asyncio.Event()
+        # Only turns in which something is done count: nobody dies of waiting.
+        self.busy = False
+        self._loop = loop
         self._left: int | None = None
         self._only: str | None = None
+        loop.turns.each = self._turn
 
-    def arm(self, left: int) -> None:
-        """Crash at the `left`-th place from now."""
-        self._left = left
+    def arm(self, turns: int) -> None:
+        """Die after so many turns of the loop, at whatever await all are then; 0 is never."""
+        self._left = turns or None
 
     def arm_at(self, name: str) -> None:
-        """Crash at the next place of this name."""
+        """Die as soon as anybody is at this place."""
         self._only = name
 
     def revive(self) -> None:
         """A new process starts; what was armed is not."""
         self.dead, self._left, self._only = False, None, None
+        self.gone.clear()
 
     async def at(self, name: str) -> None:
-        """Pass this place, or die there. Others may run meanwhile."""
+        """Pass this commit or request, or die there. Others may run meanwhile."""
         if self.dead:
             raise Crash(name)
         self.passed[name] += 1
-        if self._dies(name):
-            self.dead = True
-            self.crashed[name] += 1
-            raise Crash(name)
+        if self._only is not None:
+            here = [name, *places.in_stack(sys._getframe(1), name)]
+            if self._only in here:
+                self._die(here)
+                raise Crash(name)
         await asyncio.sleep(0)
         if self.dead:
             raise Crash(name)
 
-    def _dies(self, name: str) -> bool:
-        if self._only is not None:
-            return name == self._only
-        if self._left is None:
-            return False
-        self._left -= 1
-        return self._left <= 0
+    def _turn(self) -> None:
+        if self.dead or (self._left is None and self._only is None):
+            return
+        if self._left is not None and not self.busy:
+            return
+        if self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                self._die([])
+        elif self._only in self._under_way():
+            self._die([])
+
+    def _die(self, here: list[str]) -> None:
+        self.dead = True
+        self.deaths += 1
+        self.last = {*here, *self._under_way()}
+        self.crashed.update(self.last)
+        self.gone.set()
+
+    def _under_way(self) -> set[str]:
+        found: set[str] = set()
+        for task in asyncio.all_tasks(self._loop):
+            found |= set(places.in_task(task.get_coro()))
+        return found
+
+
+class RefusedError(Exception):
+    """The database takes what is to be written for nonsense."""
 
 
 class Disk(database.Store):
     """A database in memory that outlives crashes: what was committed stays, the rest never was.
 
-    `away`: asked before each transaction, whether the disk is full or locked now.
+    `trouble`: asked before each transaction; raises what is wrong with the disk now.
     """
 
-    def __init__(self, points: Points, away: Callable[[], bool]) -> None:
+    def __init__(self, points: Points, trouble: Callable[[str], None]) -> None:
         super().__init__(None)
         self._points = points
-        self._away = away
+        self._trouble = trouble
 
     @property
     def inline(self) -> bool:
         """Not to the rooms: they take the way of a real database, with micro-batches."""
         return False
 
+    async def fill(self) -> None:
+        """All tables. To make the statements costs more than to run them: they are kept."""
+        await self.open()
+        if not _TABLES:
+            self._write(schema.create)
+            made = self._read(lambda tx: tx.exec_driver_sql(_MADE).scalars().all())
+            _TABLES.extend(made)
+            return
+        self._write(lambda tx: [tx.exec_driver_sql(one) for one in _TABLES])
+
     async def write(self, work: Callable[[sa.Connection], T], *, together: bool = False) -> T:
         """As the real one, with a place to die before and after the commit."""
         name = _name(work)
         await self._points.at(f"before {name}")
-        if self._away():
-            raise database.StoreAwayError("the disk is full")
+        self._trouble(name)
         result = self._write(work)
         await self._points.at(f"after {name}")
         return result
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """As the real one."""
-        await self._points.at(f"read {_name(work)}")
-        if self._away():
-            raise database.StoreAwayError("the disk is full")
+        name = _name(work)
+        await self._points.at(f"read {name}")
+        self._trouble(name)
         return self._read(work)
+
+    async def checkpoint(self) -> None:
+        """As the real one has one, with nothing to move."""
+        await self._points.at("checkpoint")
+
+    async def truncate(self) -> bool:
+        """As the real one has one, with no log to empty."""
+        await self._points.at("truncate")
+        return True
 
 
 def _name(work: Callable[..., Any]) -> str:

@@ -44,6 +44,8 @@ class Crowd:
         self.resent = 0
         self.repeated = 0
         self.odd: list[str] = []
+        # Set when each client has ended what it had in hand.
+        self.ended = asyncio.Event()
         self._url = url
         self._random = random.Random(seed)
         self._people: list[tuple[str, str]] = []
@@ -59,6 +61,7 @@ class Crowd:
         ):
             for _ in range(clients):
                 group.create_task(self._client(session))
+        self.ended.set()
 
     def finish(self) -> None:
         """Nobody begins a new message."""

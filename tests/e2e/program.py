@@ -142,8 +142,9 @@ class Program:
         idempotent: bool = True,
         delay_s: tuple[int, int] = (1, 2),
         cap_day: str = "10000",
+        store_url: str | None = None,
     ) -> None:
-        """Write the configuration; nothing runs yet."""
+        """Write the configuration; nothing runs yet. Without `store_url` a file in the folder."""
         self.folder = folder
         self.database = folder / "antirelou.db"
         self.key_file = folder / "antirelou.key"
@@ -164,6 +165,7 @@ class Program:
                 idempotent=str(idempotent).lower(),
             )
         )
+        self._told = () if store_url is None else ("--set", f"store.url={store_url}")
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -177,7 +179,7 @@ class Program:
         """Start it; it may not answer yet."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(*command(), "run", "--config", str(self._config)),
+                *(*command(), "run", "--config", str(self._config), *self._told),
                 cwd=ROOT,
                 env=environment(),
                 stdout=log,

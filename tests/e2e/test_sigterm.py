@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import crowd, program, truth
+from tests.e2e import books, crowd, program, truth
 
 SEED = 37
 LIMIT_S = 10.0
@@ -33,7 +33,7 @@ async def test_sigterm_in_mid_flood_finishes_what_is_being_sent(
                     "replies in mid-send", functools.partial(has_deliveries, phones, 20)
                 )
                 code, took_s = await house.terminate(LIMIT_S + 5)
-                after = truth.states(house.database)
+                after = truth.states(books.File(house.database))
                 acknowledged = people.acknowledged
                 with capsys.disabled():
                     print(f"\nSIGTERM: {took_s:.1f} s, {acknowledged} acknowledged, {after}")  # noqa: T201 (figures)
@@ -49,11 +49,13 @@ async def test_sigterm_in_mid_flood_finishes_what_is_being_sent(
                 await house.ready()
                 people.finish()
                 await program.until(
-                    "the last reply", functools.partial(truth.settled, house.database), 90
+                    "the last reply",
+                    functools.partial(truth.settled, books.File(house.database)),
+                    90,
                 )
             code, _ = await house.terminate(LIMIT_S)
             assert code == 0
-            told = await truth.read(house, phones)
+            told = await truth.read(books.File(house.database), house.key_file, phones)
     truth.check_stored(told, people.messages)
     truth.check_phones(told, people.messages, 1)
     truth.check_replies(told)

@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
-import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot import outbox
 from bot.dispatcher import claim
 from bot.store import vault
-from tests.e2e import crowd, program
+from tests.e2e import books, crowd, program
 
 OPEN = ("scheduled", "sending")
+opened = books.opened
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database from beside the program."""
-    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
-        connection.row_factory = sqlite3.Row
-        yield connection
-
-
-def let_leases_end(path: Path) -> int:
+def let_leases_end(of: books.Books) -> int:
     """While the program is down three minutes pass, as far as leases know; how many still ran."""
-    with opened(path) as connection, connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
-            return 0
-        return connection.execute(
-            "UPDATE replies SET lease_until_ms = lease_until_ms - :lease"
-            " WHERE state = 'sending' AND lease_until_ms > :now",
-            {"lease": claim.LEASE_MS, "now": time.time_ns() // 1_000_000},
-        ).rowcount
+    if not of.there():
+        return 0
+    now_ms = time.time_ns() // 1_000_000
+    return of.change(
+        f"UPDATE replies SET lease_until_ms = lease_until_ms - {claim.LEASE_MS}"  # noqa: S608 (two numbers)
+        f" WHERE state = 'sending' AND lease_until_ms > {now_ms}"
+    )
 
 
-def states(path: Path) -> dict[str, int]:
+def states(of: books.Books) -> dict[str, int]:
     """How many replies are in each state."""
-    with opened(path) as connection:
-        rows = connection.execute("SELECT state, count(*) FROM replies GROUP BY state")
-        return {row[0]: row[1] for row in rows}
+    rows = of.rows("SELECT state, count(*) AS n FROM replies GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
 
 
-async def settled(path: Path) -> bool:
+async def settled(of: books.Books) -> bool:
     """Whether no reply waits to be sent or is being sent."""
-    found = states(path)
+    found = states(of)
     return not any(found.get(state) for state in OPEN)
 
 
@@ -71,23 +60,21 @@ class Truth:
         return collections.Counter(row["state"] for row in self.replies.values())
 
 
-async def read(of: program.Program, phones: program.Phones) -> Truth:
+async def read(of: books.Books, key_file: Path, phones: program.Phones) -> Truth:
     """Both sides."""
-    keys = vault.load(of.key_file)
+    keys = vault.load(key_file)
     told = await phones.ledger()
-    with opened(of.database) as connection:
-        joined = "SELECT r.*, p.opted_out_ms FROM replies r JOIN persons p ON p.id = r.person_id"
-        rows = connection.execute(joined).fetchall()
-        return Truth(
-            seen=frozenset(r[0] for r in connection.execute("SELECT hash FROM seen")),
-            inbound=connection.execute("SELECT count(*) FROM inbound").fetchone()[0],
-            replies={outbox.key(keys, row["id"]): dict(row) for row in rows},
-            caps=dict(connection.execute("SELECT scope, used FROM caps").fetchall()),
-            postings=[dict(r) for r in connection.execute("SELECT * FROM postings")],
-            deliveries=told["deliveries"],
-            repeats=told["repeats"],
-            keys=keys,
-        )
+    joined = "SELECT r.*, p.opted_out_ms FROM replies r JOIN persons p ON p.id = r.person_id"
+    return Truth(
+        seen=frozenset(row["hash"] for row in of.rows("SELECT hash FROM seen")),
+        inbound=of.rows("SELECT count(*) AS n FROM inbound")[0]["n"],
+        replies={outbox.key(keys, row["id"]): row for row in of.rows(joined)},
+        caps={row["scope"]: row["used"] for row in of.rows("SELECT scope, used FROM caps")},
+        postings=of.rows("SELECT * FROM postings"),
+        deliveries=told["deliveries"],
+        repeats=told["repeats"],
+        keys=keys,
+    )
 
 
 def check_stored(truth: Truth, messages: Sequence[crowd.Message]) -> None:

@@ -28,11 +28,14 @@ class Site:
         # Written by the same hand as for one process; only the database is another.
         self._made = program.Program(folder, deliver_to, idempotent=False, delay_s=(1, 2))
         self._folder, self._url = folder, url
+        self.admins: dict[str, str] = {}
         self.processes: list[asyncio.subprocess.Process] = []
 
     async def start(self, role: str) -> tuple[asyncio.subprocess.Process, str]:
-        port = program.free_port()
-        told = ("--set", f"store.url={self._url}", "--set", f"web.port={port}")
+        port, admin = program.free_port(), program.free_port()
+        told = ["--set", f"store.url={self._url}", "--set", f"web.port={port}"]
+        told += ["--set", f"web.admin_listen=127.0.0.1:{admin}"]
+        self.admins[f"http://127.0.0.1:{port}"] = f"http://127.0.0.1:{admin}"
         with (self._folder / f"log-{len(self.processes)}").open("ab") as log:
             made = await asyncio.create_subprocess_exec(
                 *(*program.command(), "run", "--role", role),
@@ -107,11 +110,11 @@ async def test_web_and_worker_processes_killed_meanwhile_answer_everybody_once(
 
             async def answers() -> bool:
                 assert first.returncode is None, site.said()
-                return bool(await health(session, one))
+                return bool(await health(session, site.admins[one]))
 
             await program.until("the first answer", answers)
             # Nobody sends yet, and the page says so.
-            found = await health(session, one)
+            found = await health(session, site.admins[one])
             assert found["ok"] is False
             assert found["late"] == ["senders"]
             _, two = await site.start("web")
@@ -119,10 +122,10 @@ async def test_web_and_worker_processes_killed_meanwhile_answer_everybody_once(
             await site.start("worker")
 
             async def well() -> bool:
-                return (await health(session, two)).get("senders") == 2
+                return (await health(session, site.admins[two])).get("senders") == 2
 
             await program.until("two that send", well, LIMIT_S)
-            assert (await health(session, one))["late"] == []
+            assert (await health(session, site.admins[one]))["late"] == []
             half = PEOPLE // 2
             await asyncio.gather(*(write(session, [one, two], n) for n in range(1, half)))
             first.kill()

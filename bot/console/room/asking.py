@@ -6,21 +6,19 @@ whoever must agree has agreed.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
-from bot.console import audit, clusters
+from bot.console import audit, clusters, proofs
 from bot.console.room import byhand, cards, codes, linter, looking, prompts
 from bot.console.room.here import Answer, Here, line
 from bot.console.room.parser import Asked
 from bot.contract import money
-from bot.policy import decision, proof, texts
+from bot.policy import decision, texts
 from bot.store import tables
 
-PROOF_LASTS_MS: Final = 7 * 86_400_000
 _MOST: Final = 200
 _r = tables.replies
 
@@ -161,7 +159,10 @@ def reveal(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
         return looking.nobody(here)
     if not byhand.targets(tx, here, [person], None):
         return line(
-            here.t("Their address is not kept any more.", "Son adresse n'est plus gardée."),
+            here.t(
+                "Their address is not kept: it is only while a reply to them waits.",
+                "Son adresse n'est pas gardée : elle ne l'est que tant qu'une réponse attend.",
+            ),
             ok=False,
         )
     audit.note(tx, here.now_ms, here.who, "reveal_asked", persons=[person])
@@ -178,18 +179,15 @@ def prove(kind: prompts.Kind) -> Callable[[sa.Connection, Here, Asked], Answer]:
 
     def ask(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
         del asked
-        letters = "".join(secrets.choice(proof.ALPHABET) for _ in range(proof.LETTERS))
-        row = {
-            "hash": here.keys.lasting("proof", letters),
-            "kind": kind.value,
-            "asked_by": here.who,
-            "channel": here.where.channel,
-            "room_id": here.where.room_id,
-            "expires_ms": here.now_ms + PROOF_LASTS_MS,
-        }
-        tx.execute(sa.insert(tables.proofs), row)
+        word = proofs.hand_out(
+            tx,
+            here.keys,
+            kind.value,
+            place=(here.where.channel, here.where.room_id),
+            now_ms=here.now_ms,
+            who=here.who,
+        )
         audit.note(tx, here.now_ms, here.who, f"{kind}_asked")
-        word = proof.spelled(letters)
         lines = (
             here.t(
                 "Let them send exactly this, from their own address, to the address of ours that "

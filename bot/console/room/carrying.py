@@ -11,6 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from bot.console import audit
 from bot.console.room import (
     acting,
     asking,
@@ -86,9 +87,12 @@ def carry_out(tx: sa.Connection, told: Told, job: Job, now_ms: int) -> bool:
         language = told.core.room.language
         troubles.tell(tx, told.keys, where, event, language=language, now_ms=now_ms)
         return True
-    if not isinstance(event, room.Command | room.Reaction | room.Refused):
+    if not isinstance(event, room.Command | room.Reaction | room.Refused | room.Withdrawn):
         return False
     here = _here(tx, told, job, event, now_ms)
+    if isinstance(event, room.Withdrawn):
+        # No question of role: whoever may take a message back may only stop something by it.
+        return _withdrawn(tx, here, event.on)
     if here.present.role(here.who) is None:
         return _stranger(tx, here, event)
     answer = _answer(tx, here, job, event)
@@ -101,7 +105,7 @@ def _here(
     tx: sa.Connection,
     told: Told,
     job: Job,
-    event: room.Command | room.Reaction | room.Refused,
+    event: room.Command | room.Reaction | room.Refused | room.Withdrawn,
     now_ms: int,
 ) -> Here:
     command = isinstance(event, room.Command)
@@ -120,6 +124,20 @@ def _here(
         take=told.take,
         outside=job.outside,
     )
+
+
+def _withdrawn(tx: sa.Connection, here: Here, event_id: str) -> bool:
+    """A command was taken back: what still waits for a yes is left."""
+    found = prompts.by_command(tx, here.keys, here.where, event_id)
+    for prompt in found:
+        if prompts.decide(tx, prompt, "no", here.who):
+            audit.note(tx, here.now_ms, here.who, "refuse", what=prompt.kind.value)
+            text = here.t(
+                f"Left as it is: what asked for it was deleted (!yes {prompt.code} is over).",
+                f"Laissé tel quel : la demande a été supprimée (!oui {prompt.code} ne vaut plus).",
+            )
+            speak(tx, here, line(text, ok=False))
+    return bool(found)
 
 
 def _stranger(tx: sa.Connection, here: Here, event: room.RoomEvent) -> bool:
@@ -257,7 +275,15 @@ def speak(tx: sa.Connection, here: Here, answer: Answer) -> None:
         if answer.hides:
             hide(tx, here.where, out_id, here.now_ms + HIDES_MS)
     for question in answer.questions:
-        prompts.ask(tx, here.keys, here.where, question, now_ms=here.now_ms, answers=here.answers)
+        prompts.ask(
+            tx,
+            here.keys,
+            here.where,
+            question,
+            now_ms=here.now_ms,
+            language=here.language,
+            answers=here.answers,
+        )
 
 
 def hide(tx: sa.Connection, where: said.Where, out_id: int, at_ms: int) -> None:
@@ -265,15 +291,26 @@ def hide(tx: sa.Connection, where: said.Where, out_id: int, at_ms: int) -> None:
     keyvalue.put(tx, HIDDEN, str(out_id), f"{at_ms} {where.channel} {where.room_id}")
 
 
-def hide_due(tx: sa.Connection, keys: vault.Vault, now_ms: int) -> int:
-    """Take back what showed somebody long enough; how many."""
-    table, count = tables.storage, 0
-    rows = tx.execute(sa.select(table.c.key, table.c.value).where(table.c.channel == HIDDEN)).all()
-    for key, value in rows:
+def hides_now(tx: sa.Connection, now_ms: int) -> bool:
+    """Whether `hide_due` would find any."""
+    return bool(_to_hide(tx, now_ms))
+
+
+def _to_hide(tx: sa.Connection, now_ms: int) -> list[tuple[str, said.Where]]:
+    """Keys of what showed somebody long enough, and where it stands."""
+    table, found = tables.storage, []
+    query = sa.select(table.c.key, table.c.value).where(table.c.channel == HIDDEN)
+    for key, value in tx.execute(query):
         at_ms, channel, room_id = value.split(" ", 2)
         if int(at_ms) <= now_ms:
-            where = said.Where(channel=channel, room_id=room_id)
-            said.withdraw(tx, keys, where, int(key), now_ms)
-            keyvalue.put(tx, HIDDEN, key, None)
-            count += 1
-    return count
+            found.append((key, said.Where(channel=channel, room_id=room_id)))
+    return found
+
+
+def hide_due(tx: sa.Connection, keys: vault.Vault, now_ms: int) -> int:
+    """Take back what showed somebody long enough; how many."""
+    found = _to_hide(tx, now_ms)
+    for key, where in found:
+        said.withdraw(tx, keys, where, int(key), now_ms)
+        keyvalue.put(tx, HIDDEN, key, None)
+    return len(found)

@@ -168,7 +168,13 @@ def _leaves(here: Here, n: int, due_ms: int) -> str:
 def _reveal(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
     found = byhand.targets(tx, here, [prompt.data["person"]], None)
     if not found:
-        return line(here.t("It is not kept any more.", "Elle n'est plus gardée."), ok=False)
+        return line(
+            here.t(
+                "It is not kept any more: their reply no longer waits.",
+                "Elle n'est plus gardée : leur réponse n'attend plus.",
+            ),
+            ok=False,
+        )
     row = found[0].row
     value = here.keys.open(row["address_enc"], outbox.place(row["id"]))
     audit.note(
@@ -179,7 +185,7 @@ def _reveal(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
 
 
 def _erase(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
-    told = vault_acts.erase(tx, prompt.data["person"], now_ms=here.now_ms, who=here.who)
+    told = vault_acts.erase(tx, here.keys, prompt.data["person"], now_ms=here.now_ms, who=here.who)
     lines = [
         here.t(
             f"Forgotten: {told.messages} messages, {told.replies} replies.",

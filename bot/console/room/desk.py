@@ -114,11 +114,21 @@ class Desk:
         if not self.hosts:
             return 0
         done = 0
-        for seen in await self._store.read(self._waiting):
-            done += await self._one(seen)
+        waiting = await self._store.read(self._waiting)
+        gone = {one.event.on for one in waiting if isinstance(one.event, room.Withdrawn)}
+        for seen in waiting:
+            # Deleted before its turn: not carried out.
+            is_gone = isinstance(seen.event, room.Command) and seen.event.event_id in gone
+            done += await (self._put_away(seen) if is_gone else self._one(seen))
         now_ms = clock.to_ms(self._clock.now())
         health = await self._looked(now_ms)
-        told = await self._store.write(functools.partial(self._tell, now_ms=now_ms, health=health))
+        told = 0
+        # Four times a second: an idle look is a read, for writers stand in line.
+        if health is not None or await self._store.read(
+            functools.partial(self._due, now_ms=now_ms)
+        ):
+            tell = functools.partial(self._tell, now_ms=now_ms, health=health)
+            told = await self._store.write(tell)
         if done or told:
             self.door.told()
         return done + told
@@ -300,6 +310,14 @@ class Desk:
         if not self._notices.looks(now_ms):
             return None
         return await self._health()
+
+    def _due(self, tx: sa.Connection, now_ms: int) -> bool:
+        """Whether `_tell` would find anything to do without a look around."""
+        return (
+            self._notices.behind(tx)
+            or prompts.overdue(tx, now_ms)
+            or carrying.hides_now(tx, now_ms)
+        )
 
     def _tell(self, tx: sa.Connection, now_ms: int, health: Mapping[str, Any] | None) -> int:
         prompts.expire(tx, now_ms)

@@ -32,6 +32,7 @@ _CURSOR = statements.upsert(_c).on_conflict_do_update(
 _KINDS: Final[Mapping[str, type[room.RoomEvent]]] = {
     "command": room.Command,
     "reaction": room.Reaction,
+    "withdrawn": room.Withdrawn,
     "refused": room.Refused,
     "changed": room.Changed,
     "invited": room.Invited,

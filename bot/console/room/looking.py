@@ -23,6 +23,12 @@ _EXPLAINED: Final = 12
 _LINES: Final = 10
 _DAYS: Final = 7
 _counters = tables.counters
+_QUEUE: Final[Mapping[str, tuple[str, str]]] = {
+    State.SCHEDULED: ("waiting for their time", "en attente de leur heure"),
+    State.HELD: ("held for a decision", "retenues pour décision"),
+    State.SENDING: ("under way", "en cours d'envoi"),
+    State.UNKNOWN: ("in doubt (!sends)", "en doute (!envois)"),
+}
 
 
 def help_(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
@@ -76,7 +82,8 @@ def status_(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
         ),
         (
             t("queue", "file"),
-            ", ".join(f"{n} {here.w(reasons.of_state(name))}" for name, n in now.queue.items()),
+            ", ".join(f"{n} {here.t(*_QUEUE[name])}" for name, n in now.queue.items() if n)
+            or t("empty", "vide"),
         ),
         (t("next reply", "prochaine réponse"), here.at(now.next_due_ms)),
         (

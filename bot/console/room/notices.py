@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from bot import ledger
-from bot.console import funds, modes
+from bot.console import funds, modes, proofs
 from bot.console.room import announced, cards, codes, gathered, prompts, said
 from bot.console.room.announced import Voice
 from bot.contract import room
@@ -51,6 +51,14 @@ class Notices:
     def looks(self, now_ms: int) -> bool:
         """Whether it is time to look at money and health again."""
         return now_ms - self._looked_ms >= LOOK_MS
+
+    def behind(self, tx: sa.Connection) -> bool:
+        """Whether `tell` would find anything new without looking around. Reads only."""
+        position = keyvalue.get(tx, SPACE, "position")
+        if position is None:
+            return True
+        newer = sa.select(_e.c.id).where(_e.c.id > int(position))
+        return tx.execute(newer.limit(1)).scalar() is not None
 
     def tell(
         self,
@@ -252,6 +260,8 @@ class _Teller:
         which = sa.and_(
             table.c.hash == bytes.fromhex(str(data["word"])),
             table.c.expires_ms > self._voice.now_ms,
+            # Handed out at the command line, which looks for itself.
+            table.c.channel != proofs.COMMAND_LINE,
         )
         row = self._tx.execute(sa.select(table).where(which)).mappings().one_or_none()
         if row is None:
@@ -282,6 +292,7 @@ class _Teller:
                 where,
                 question,
                 now_ms=self._voice.now_ms,
+                language=self._voice.core.room.language,
                 mentions=mentions,
             )
         self.count += 1

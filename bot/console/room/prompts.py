@@ -25,7 +25,9 @@ NUMBERS: Final = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 LASTS_MS: Final = 24 * 3_600_000
 ASKS_AGAIN_MS: Final = 600_000
 _PLACE: Final = "room_prompts"
+_OF: Final = "of"
 _p = tables.room_prompts
+_OPEN: Final = sa.literal_column("room_prompts.state") == sa.literal_column("'open'")
 
 
 class Kind(enum.StrEnum):
@@ -88,19 +90,21 @@ def ask(
     question: Question,
     *,
     now_ms: int,
+    language: str = "en",
     answers: str | None = None,
     mentions: tuple[str, ...] = (),
 ) -> int:
     """Say the card with its code and its reactions; the prompt's id."""
     code = base64.b32encode(os.urandom(5)).decode().lower()[:5]
     typed = question.sealed and question.kind not in BY_REACTION
-    foot = (f"!yes {code} · !no {code}",)
+    yes, no = ("oui", "non") if language == "fr" else ("yes", "no")
+    foot = (f"!{yes} {code} · !{no} {code}",)
     shown = dataclasses.replace(question.card, foot=(*question.card.foot, *foot))
     extras = said.Extras(
         answers=answers, reactions=() if typed else question.reactions, mentions=mentions
     )
     out_id = said.say(tx, keys, where, shown, lane=room.Lane.PROMPT, now_ms=now_ms, extras=extras)
-    data = {"sealed": question.sealed, **question.data}
+    data = {"sealed": question.sealed, _OF: answers, **question.data}
     row = {
         "code": code,
         "channel": where.channel,
@@ -130,13 +134,25 @@ def by_code(tx: sa.Connection, keys: vault.Vault, where: said.Where, code: str) 
     return _found(tx, keys, where, _p.c.code == code)
 
 
+def by_command(
+    tx: sa.Connection, keys: vault.Vault, where: said.Where, event_id: str
+) -> list[Prompt]:
+    """The open questions that a command led to."""
+    query = sa.select(_p).where(_OPEN, _p.c.channel == where.channel, _p.c.room_id == where.room_id)
+    rows = tx.execute(query.order_by(_p.c.id)).mappings()
+    found = [_prompt(keys, where, row) for row in rows]
+    return [one for one in found if one.data.get(_OF) == event_id]
+
+
 def _found(
     tx: sa.Connection, keys: vault.Vault, where: said.Where, which: sa.ColumnElement[bool]
 ) -> Prompt | None:
     query = sa.select(_p).where(which, _p.c.channel == where.channel, _p.c.room_id == where.room_id)
     row = tx.execute(query.order_by(_p.c.id.desc()).limit(1)).mappings().one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _prompt(keys, where, row)
+
+
+def _prompt(keys: vault.Vault, where: said.Where, row: sa.RowMapping) -> Prompt:
     data: dict[str, Any] = {}
     if row["data_enc"] is not None:
         data = json.loads(keys.open(row["data_enc"], _PLACE))
@@ -163,12 +179,13 @@ def decide(tx: sa.Connection, prompt: Prompt, choice: str, who: str) -> bool:
     return tx.execute(statement).rowcount == 1
 
 
+def overdue(tx: sa.Connection, now_ms: int) -> bool:
+    """Whether `expire` would find any."""
+    query = sa.select(_p.c.id).where(_OPEN, _p.c.expires_ms <= now_ms)
+    return tx.execute(query.limit(1)).scalar() is not None
+
+
 def expire(tx: sa.Connection, now_ms: int) -> int:
     """Nobody decided in time; how many."""
-    statement = (
-        sa.update(_p)
-        .where(sa.literal_column("state") == sa.literal_column("'open'"))
-        .where(_p.c.expires_ms <= now_ms)
-        .values(state="expired", data_enc=None)
-    )
-    return tx.execute(statement).rowcount
+    statement = sa.update(_p).where(_OPEN, _p.c.expires_ms <= now_ms)
+    return tx.execute(statement.values(state="expired", data_enc=None)).rowcount

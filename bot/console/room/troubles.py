@@ -39,6 +39,14 @@ _REFUSED: Final[Mapping[Why, Words]] = {
         "A command could not be read; say it again.",
         "Une commande n'a pas pu être lue ; redites-la.",
     ),
+    Why.REPLAYED: said(
+        "An old message was delivered to me a second time, as if it were new. It was not carried "
+        "out again. If nobody here did anything odd, tell the operator: the homeserver repeats "
+        "what it should not (docs/matrix.md).",
+        "Un ancien message m'a été remis une deuxième fois, comme s'il était nouveau. Il n'a pas "
+        "été exécuté de nouveau. Si personne ici n'a rien fait d'étrange, dites-le à l'exploitant "
+        ": le serveur Matrix répète ce qu'il ne devrait pas (docs/matrix.md).",
+    ),
 }
 _SNAGS: Final[Mapping[Snag, Words]] = {
     Snag.STORE_LOST: said(
@@ -86,6 +94,30 @@ _SNAGS: Final[Mapping[Snag, Words]] = {
         "J'étais absent longtemps et j'ai pu manquer des messages ; redites ce qui est resté sans "
         "réponse.",
     ),
+    Snag.UPGRADED: said(
+        "This room was replaced by {detail}. I stay here and follow nobody there by myself: the "
+        "operator writes the new id under `room` and restarts me (docs/matrix.md); invite me there "
+        "meanwhile.",
+        "Ce salon est remplacé par {detail}. Je reste ici et n'y vais pas de moi-même : "
+        "l'exploitant écrit le nouvel identifiant sous `room` et me redémarre (docs/matrix.md) ; "
+        "invitez-moi là-bas en attendant.",
+    ),
+    Snag.VERIFICATION: said(
+        "{account} asked to verify me by emoji or code. Nobody looks at my screen, so I refused. "
+        "There is no need: my device is signed by my own account, and clients show me without a "
+        "warning. If yours shows one, tell the operator (docs/matrix.md).",
+        "{account} a demandé à me vérifier par émojis ou par code. Personne ne regarde mon écran : "
+        "j'ai refusé. Ce n'est pas nécessaire : mon appareil est signé par mon propre compte, et "
+        "les applications me montrent sans avertissement. Sinon, dites-le à l'exploitant "
+        "(docs/matrix.md).",
+    ),
+    Snag.ELSEWHERE: said(
+        "{account} invited me into another room. I come into this one alone, so nothing happens "
+        "there. If it was to verify me: there is no need, my device is signed by my own account.",
+        "{account} m'a invité dans un autre salon. Je ne viens que dans celui-ci : il ne se passe "
+        "rien là-bas. Si c'était pour me vérifier : inutile, mon appareil est signé par mon propre "
+        "compte.",
+    ),
 }
 
 
@@ -109,6 +141,8 @@ def tell(
     if last is not None and now_ms - int(last) < _QUIET_MS:
         return
     keyvalue.put(tx, "room.trouble", key, str(now_ms))
-    words = cards.pick(_SNAGS[event.snag], language).format(account=event.account or "?")
+    words = cards.pick(_SNAGS[event.snag], language).format(
+        account=event.account or "?", detail=event.detail or "?"
+    )
     card = cards.Card(lines=(f"⚠ {words}",))
     saying.say(tx, keys, where, card, lane=room.Lane.NOTICE, now_ms=now_ms)

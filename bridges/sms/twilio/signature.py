@@ -9,7 +9,8 @@ and whether the `#` overrides are signed is not documented, so all ways of writi
 
 from __future__ import annotations
 
-import base64
+import binascii
+import functools
 import hashlib
 import hmac
 import urllib.parse
@@ -46,7 +47,7 @@ def ways(url: str, overrides: str = "") -> tuple[str, ...]:
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:
     """The form as it is signed: distinct pairs by name, then by value."""
-    return "".join(f"{name}{value}" for name, value in sorted(set(pairs)))
+    return "".join([name + value for name, value in sorted(set(pairs))])
 
 
 def algorithm(header: bytes | None) -> bytes | None:
@@ -65,8 +66,19 @@ def algorithm(header: bytes | None) -> bytes | None:
 
 def sign(url: str, signed: str, secret: str, scheme: bytes = b"hmac_sha1") -> bytes:
     """The signature of one way of writing the URL."""
-    made = hmac.new(secret.encode(), (url + signed).encode(), _HASHES[scheme])
-    return base64.b64encode(made.digest())
+    return _signed(_state(url, secret, scheme), signed.encode())
+
+
+def _signed(state: hmac.HMAC, signed: bytes) -> bytes:
+    made = state.copy()
+    made.update(signed)
+    return binascii.b2a_base64(made.digest(), newline=False)
+
+
+@functools.lru_cache(256)
+def _state(url: str, secret: str, scheme: bytes) -> hmac.HMAC:
+    """The hash with the key and the URL in it, which are the same for nearly every request."""
+    return hmac.new(secret.encode(), url.encode(), _HASHES[scheme])
 
 
 def good(
@@ -81,10 +93,10 @@ def good(
     scheme = algorithm(settings)
     if given is None or scheme is None or len(given) > _LONGEST_HEADER:
         return False
-    signed = fields(pairs)
+    signed = fields(pairs).encode()
     given = given.strip()
     for url in urls:
         for secret in secrets:
-            if hmac.compare_digest(sign(url, signed, secret, scheme), given):
+            if hmac.compare_digest(_signed(_state(url, secret, scheme), signed), given):
                 return True
     return False

@@ -9,7 +9,7 @@ which Twilio calls the fallback URL, and the sweep finds what that missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from bot.contract import bridge, intake
@@ -20,13 +20,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Take = Callable[[wire.Form, str], Awaitable[bytes]]
 
-BODY_LIMIT_S: Final = 10.0
-STORE_LIMIT_S: Final = 12.0
+LIMIT_S: Final = 12.0
 """Twilio gives up after 15 s in all; then it calls the fallback URL, which is ours too."""
 MAX_QUERY_BYTES: Final = 256
 NOTHING: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 FORBIDDEN: Final = b"forbidden\n"
 _XML: Final = b"text/xml; charset=utf-8"
+# The answer to nearly every message, made once.
+_TAKEN: Final = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": (
+        (b"content-type", _XML),
+        (b"content-length", str(len(NOTHING)).encode()),
+        (b"cache-control", b"no-store"),
+    ),
+}
+_SAID: Final = {"type": "http.response.body", "body": NOTHING}
 
 
 class Endpoint:
@@ -57,7 +67,11 @@ class Endpoint:
         else:
             seen.taken += 1
             seen.last_event_at = self._line.now()
-            await _say(send, 200, body, _XML)
+            if body is NOTHING:
+                await send(_TAKEN)
+                await send(_SAID)
+            else:
+                await _say(send, 200, body, _XML)
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -66,7 +80,27 @@ class Endpoint:
         if not wire.is_form(headers.get(b"content-type", b"")):
             raise wire.WireError("no form")
         query = _query(scope.get("query_string", b""))
-        form = wire.parse(await _body(headers, receive))
+        _check_length(headers)
+        storing = False
+        try:
+            # One timer for both waits: each costs as much as the signature.
+            async with asyncio.timeout(LIMIT_S):
+                form = self._signed(headers, query, await _body(receive))
+                if form.maybe(wire.PROBE):
+                    # Our own check, from outside: only who holds the secret can ask, and nothing
+                    # is kept.
+                    wire.account(form, self._line.ours)
+                    return NOTHING
+                storing = True
+                return await self._take(form, query)
+        except TimeoutError:
+            if storing:
+                raise intake.NotStoredError("the store was too slow") from None
+            raise wire.WireError("too slow") from None
+
+    def _signed(self, headers: Mapping[bytes, bytes], query: str, body: bytes) -> wire.Form:
+        """The form, if Twilio signed it; raises WireError."""
+        form = wire.parse(body)
         signed = signature.good(
             headers.get(signature.HEADER),
             urls=self._ways(query) if query else self._urls,
@@ -76,15 +110,7 @@ class Endpoint:
         )
         if not signed:
             raise wire.WireError("not signed by Twilio")
-        if form.maybe(wire.PROBE):
-            # Our own check, from outside: only who holds the secret can ask, and nothing is kept.
-            wire.account(form, self._line.ours)
-            return NOTHING
-        try:
-            async with asyncio.timeout(STORE_LIMIT_S):
-                return await self._take(form, query)
-        except TimeoutError:
-            raise intake.NotStoredError("the store was too slow") from None
+        return form
 
     def _ways(self, query: str) -> tuple[str, ...]:
         """Nothing without a public URL: then no signature can be good."""
@@ -116,9 +142,10 @@ class Webhooks:
         return tuple(Endpoint(self._line, name, take).route() for name, take in takes.items())
 
     async def _inbound(self, form: wire.Form, _query: str) -> bytes:
-        message = wire.inbound(form, self._line.ours, self._line.now())
-        cost = self._line.tariff.inbound(message.recipient, message.parts)
-        await self._door.accept([wire.with_cost(message, cost)])
+        line_ = self._line
+        await self._door.accept(
+            (wire.inbound(form, line_.ours, line_.now(), line_.tariff.inbound),)
+        )
         keyword = wire.answered(form)
         if keyword is not None:
             await self._told(keyword)
@@ -157,24 +184,23 @@ def _query(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+def _check_length(headers: Mapping[bytes, bytes]) -> None:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or len(declared) > 9 or int(declared) > wire.MAX_BODY_BYTES:  # noqa: PLR2004 (a gigabyte)
         raise wire.WireError("too long")
+
+
+async def _body(receive: Receive) -> bytes:
     body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_LIMIT_S):
-            more = True
-            while more:
-                event = await receive()
-                if event["type"] != "http.request":
-                    raise wire.WireError("the connection ended before the body")
-                body += event.get("body", b"")
-                if len(body) > wire.MAX_BODY_BYTES:
-                    raise wire.WireError("too long")
-                more = event.get("more_body", False)
-    except TimeoutError:
-        raise wire.WireError("too slow") from None
+    more = True
+    while more:
+        event = await receive()
+        if event["type"] != "http.request":
+            raise wire.WireError("the connection ended before the body")
+        body += event.get("body", b"")
+        if len(body) > wire.MAX_BODY_BYTES:
+            raise wire.WireError("too long")
+        more = event.get("more_body", False)
     return bytes(body)
 
 

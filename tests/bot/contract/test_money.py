@@ -97,3 +97,10 @@ def test_no_amount_is_larger_than_a_column() -> None:
         assert money.Money(micros, "EUR").micros == micros
         with pytest.raises(ValueError, match="63 bits"):
             money.Money(micros + (1 if micros > 0 else -1), "EUR")
+
+
+def test_a_conversion_of_large_sums_is_exact() -> None:
+    # 2**53 + 1 is the first whole number that a float cannot hold.
+    rate = money.Rate(currency="USD", micros=money.MICROS, dated="2026-11-22")
+    told = money.Money((1 << 53) + 1, "USD")
+    assert rate.convert(told, "EUR") == money.Money((1 << 53) + 1, "EUR")

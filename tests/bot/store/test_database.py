@@ -60,6 +60,59 @@ async def test_locked_by_another_program(store: database.Store, tmp_path: pathli
 
 
 @pytest.mark.case("C07")
+async def test_short_work_waits_for_another_program_and_nobody_waits_with_it(
+    store: database.Store, tmp_path: pathlib.Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "bot.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    turns = 0
+    waiting = asyncio.create_task(store.write(note, together=True))
+    # The loop goes on: a wait in its own thread would end at the first turn, refused or stored.
+    while turns < 100 and not waiting.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns == 100
+    other.execute("COMMIT")
+    other.close()
+    async with asyncio.timeout(10):
+        await waiting
+    assert len(await rows.rows(store, tables.events)) == 1
+
+
+async def test_short_work_that_fails_leaves_nothing_and_keeps_nobody_out(
+    store: database.Store,
+) -> None:
+    class OwnError(Exception):
+        pass
+
+    def work(tx: sa.Connection) -> None:
+        note(tx)
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        await store.write(work, together=True)
+    assert await rows.rows(store, tables.events) == []
+    await asyncio.gather(*(store.write(note, together=one % 2 == 0) for one in range(20)))
+    assert len(await rows.rows(store, tables.events)) == 20
+
+
+async def test_short_work_in_conflict_runs_again_and_in_the_end_stores_nothing(
+    store: database.Store,
+) -> None:
+    tries = 0
+
+    def work(tx: sa.Connection) -> None:
+        nonlocal tries
+        tries += 1
+        note(tx)
+        raise database.ConflictError
+
+    with pytest.raises(database.AgainstError):
+        await store.write(work, together=True)
+    assert tries == database.TRIES
+    assert await rows.rows(store, tables.events) == []
+
+
 async def test_disk_full(store: database.Store) -> None:
     def fill(tx: sa.Connection) -> None:
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar_one()

@@ -1,12 +1,13 @@
 import base64
 import pathlib
+import shutil
 import stat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.store import vault
+from bot.store import vault, vault_file
 
 
 @pytest.fixture
@@ -81,8 +82,88 @@ def test_rotation_opens_the_old_and_seals_with_the_new(path: pathlib.Path) -> No
     assert new.is_newest(new.seal("x", "replies/1"))
     # Hashes cannot be made again, so their ring is left alone.
     assert new.hash_address("sms", "+33639981234") == hashed
+    # A process that runs meanwhile fetches the key when it first meets it.
+    assert old.open(new.seal("x", "replies/1"), "replies/1") == "x"
+    assert old.is_newest(old.seal("y", "replies/1"))
+    assert new.open(old.seal("y", "replies/1"), "replies/1") == "y"
+
+
+@pytest.mark.case("C35")
+def test_a_key_that_is_in_no_file_here_opens_nothing(path: pathlib.Path) -> None:
+    here = vault.create(path)
+    elsewhere = path.with_name("copy")
+    shutil.copy(path, elsewhere)
+    there = vault.rotate(elsewhere)
     with pytest.raises(vault.SealedError, match="not in the key file"):
-        old.open(new.seal("x", "replies/1"), "replies/1")
+        here.open(there.seal("x", "replies/1"), "replies/1")
+    shutil.copy(elsewhere, path)
+    assert here.open(there.seal("x", "replies/1"), "replies/1") == "x"
+
+
+@pytest.mark.case("C35")
+def test_a_prepared_key_is_read_with_and_not_used_until_the_rotation(path: pathlib.Path) -> None:
+    keys = vault.create(path)
+    assert vault_file.prepare(path, "2026-11-22") == 2
+    assert vault_file.prepare(path, "2026-11-23") == 2
+    assert keys.renew()
+    assert [one[:3] for one in keys.listed()[1:]] == [
+        ("enc", 1, vault.today()),
+        ("next", 2, "2026-11-22"),
+    ]
+    first = keys.seal("x", "replies/1")
+    assert "enc 2" not in keys.fingerprints()
+    assert vault_file.rotate(path) == 2
+    assert keys.renew()
+    assert not keys.renew()
+    assert not keys.is_newest(first)
+    assert keys.open(first, "replies/1") == "x"
+    assert vault_file.rotate(path) == 3
+
+
+@pytest.mark.case("C35")
+def test_a_file_replaced_by_another_one_changes_nothing(path: pathlib.Path) -> None:
+    keys = vault.create(path)
+    sealed = keys.seal("x", "replies/1")
+    path.unlink()
+    with pytest.raises(vault.KeyFileError, match="missing"):
+        keys.renew()
+    vault.create(path)
+    with pytest.raises(vault.KeyFileError, match="replaced by another"):
+        keys.renew()
+    assert keys.open(sealed, "replies/1") == "x"
+
+
+@pytest.mark.case("C35")
+@pytest.mark.parametrize("left", ["", "mac 1 half", "# antirelou"])
+def test_what_a_killed_rotation_left_is_no_obstacle(path: pathlib.Path, left: str) -> None:
+    keys = vault.create(path)
+    path.with_name(path.name + ".new").write_text(left)
+    assert vault_file.rotate(path) == 2
+    assert keys.renew()
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name]
+
+
+@pytest.mark.case("C35")
+def test_an_old_key_is_dropped_and_one_in_use_is_not(path: pathlib.Path) -> None:
+    keys = vault.create(path)
+    with pytest.raises(vault.KeyFileError, match="in use"):
+        vault_file.drop(path, 1)
+    sealed = keys.seal("x", "replies/1")
+    vault_file.rotate(path)
+    vault_file.drop(path, 1)
+    with pytest.raises(vault.KeyFileError, match="holds no encryption key 1"):
+        vault_file.drop(path, 1)
+    with pytest.raises(vault.SealedError, match="not in the key file"):
+        vault.load(path).open(sealed, "replies/1")
+
+
+def test_a_link_to_the_key_file_stays_a_link(path: pathlib.Path) -> None:
+    real = path.with_name("real")
+    vault.create(real)
+    path.symlink_to(real)
+    vault_file.rotate(path)
+    assert path.is_symlink()
+    assert len(vault.load(real).listed()) == 3
 
 
 @pytest.mark.case("C33", "C35")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from bot.web import admin
 from tests.bot.web import test_app
 from tests.bridges.simulator import world
 
@@ -12,14 +13,17 @@ TOKEN = "0123456789abcdef"
 
 async def seen(token: str, headers: Mapping[str, str], client: str = "127.0.0.1") -> bool:
     """Whether figures are shown; metrics and health agree."""
-    web = test_app.made(token=token)
+    web = admin.create(health=test_app.fine, metrics=lambda: b"antirelou_up 1\n", token=token)
     metrics = await world.call(web, "GET", "/metrics", b"", headers, client=client)
     health = await world.call(web, "GET", "/health", b"", headers, client=client)
     shown = metrics.status == 200
-    if not shown:
+    if shown:
+        assert metrics.body == b"antirelou_up 1\n"
+        assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert health.json() == {"ok": True, "mode": "normal"}
+    else:
         assert (metrics.status, metrics.body) == (404, b"Not Found")
-    assert health.status == 200
-    assert health.json() == ({"ok": True, "mode": "normal"} if shown else {"ok": True})
+        assert (health.status, health.body) == (404, b"Not Found")
     return shown
 
 
@@ -67,5 +71,9 @@ async def test_the_ill_are_told_no_more_either() -> None:
     async def ill() -> Mapping[str, object]:
         return {"ok": False, "late": ["tidy"]}
 
-    answer = await world.call(test_app.made(health=ill), "GET", "/health", client="192.0.2.7")
-    assert (answer.status, answer.json()) == (503, {"ok": False})
+    public = test_app.made(health=ill)
+    for client in ("127.0.0.1", "192.0.2.7"):
+        answer = await world.call(public, "GET", "/health", client=client)
+        assert (answer.status, answer.json()) == (503, {"ok": False})
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        assert (await world.call(public, "GET", "/metrics", b"", headers)).status == 404

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.contract import bridge
-from bot.web import app, own
+from bot.web import app, limits, own
 from tests.bridges.simulator import world
 
 CHANNELS = [
@@ -47,14 +47,15 @@ async def fine() -> Mapping[str, object]:
 def made(
     *routes: tuple[str, bridge.AsgiApp],
     health: Any = fine,  # noqa: ANN401 (a coroutine function)
-    token: str = "",
+    edge: limits.Edge | None = None,
+    public_url: str = "",
 ) -> bridge.AsgiApp:
     return app.create(
         routes=[bridge.Route(path=path, app=one) for path, one in routes],
         channels=CHANNELS,
         health=health,
-        metrics=lambda: b"antirelou_up 1\n",
-        admin_token=token,
+        edge=edge,
+        public_url=public_url,
     )
 
 
@@ -86,18 +87,6 @@ def test_one_path_has_one_application_unless_they_are_equal() -> None:
             made((path, one))
 
 
-async def test_the_public_page_says_what_it_is_and_is_not() -> None:
-    page = await world.call(made(), "GET", "/")
-    text = page.body.decode()
-    assert page.status == 200
-    assert "+33639980000" in text
-    assert "&lt;b&gt;" in text
-    assert "helpline" in text
-    assert "ligne d'écoute" in text
-    assert "noindex" in page.headers["x-robots-tag"]
-    assert (await world.call(made(), "GET", "/style.css")).status == 200
-
-
 @pytest.mark.parametrize("target", ["/", "/health", "/metrics", "/api/channels", "/none", "/x"])
 async def test_every_answer_carries_the_strict_headers(target: str) -> None:
     answer = await world.call(made(("/x", Echo("x"))), "GET", target)
@@ -121,7 +110,7 @@ async def test_health_says_so_in_the_status() -> None:
 
     assert (await world.call(made(), "GET", "/health")).status == 200
     answer = await world.call(made(health=ill), "GET", "/health")
-    assert (answer.status, answer.json()["workers"]) == (503, {"dispatcher": "never ran"})
+    assert (answer.status, answer.json()) == (503, {"ok": False})
     assert (await world.call(made(health=vague), "GET", "/health")).status == 503
 
 
@@ -134,10 +123,8 @@ async def test_a_health_check_that_hangs_is_ill(monkeypatch: pytest.MonkeyPatch)
     assert (await world.call(made(health=hangs), "GET", "/health")).status == 503
 
 
-async def test_metrics_and_channels() -> None:
-    metrics = await world.call(made(), "GET", "/metrics")
-    assert metrics.body == b"antirelou_up 1\n"
-    assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+async def test_channels_are_told_and_metrics_are_not() -> None:
+    assert (await world.call(made(), "GET", "/metrics")).status == 404
     assert json.loads((await world.call(made(), "GET", "/api/channels")).body) == CHANNELS
 
 

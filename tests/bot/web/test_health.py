@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 import sqlalchemy as sa
 
+from bot.contract import clock
 from bot.store import events
 from bot.web import gauges, health
 from tests.bot.store import rows
@@ -77,3 +78,40 @@ async def test_states_are_counted_by_the_indexes_of_those_that_wait() -> None:
         assert 'antirelou_replies{state="scheduled"} 0.0' in text
         assert 'state="sent"' not in text
         assert 'antirelou_events_total{name="sent"} 1.0' in text
+
+
+@pytest.mark.case("C33")
+async def test_labels_are_of_a_closed_set_however_many_write_and_pay() -> None:
+    sms = world.World()
+    rooms = await world.rooms(sms)
+    shown = gauges.Gauges(
+        budget=rooms.core.budget,
+        channels=tuple(rooms.bridges),
+        now_ms=lambda: clock.to_ms(rooms.clock.now()),
+    )
+
+    async def series() -> dict[str, float]:
+        await rooms.store.read(shown.refresh)
+        lines = shown.render().decode().splitlines()
+        told = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, value in told}
+
+    await rooms.intake.accept([world.message(n) for n in range(3)])
+    await world.lapse(rooms, 2)
+    few = await series()
+    assert few['antirelou_spent{account="replies_day"}'] == 0.24
+    assert few['antirelou_cap{account="replies_day"}'] == 20.0
+    assert few['antirelou_mode{mode="normal"}'] == 1.0
+    assert few["antirelou_late_seconds"] == 0.0
+    await rooms.intake.accept([world.message(n) for n in range(50, 60)])
+    assert isinstance(rooms.clock, world.Clock)
+    await rooms.clock.advance(2 * 3600)
+    await rooms.store.write(
+        lambda tx: events.control(tx, clock.to_ms(rooms.clock.now()), "paused:sms", "forever")
+    )
+    many = await series()
+    assert many.keys() == few.keys()
+    assert many["antirelou_late_seconds"] > 0
+    assert many['antirelou_paused{channel="sms"}'] == 1.0
+    assert many['antirelou_paused{channel="all"}'] == 0.0
+    assert not any(world.phone(n)[1:] in name for name in many for n in range(60))

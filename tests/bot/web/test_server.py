@@ -194,3 +194,35 @@ async def test_hoarders_make_place_for_newcomers() -> None:
         assert len(listener.gate.open) <= 3
         for _, writer in hoard:
             writer.close()
+
+
+@pytest.mark.case("C11")
+async def test_one_address_has_a_share_of_the_connections() -> None:
+    gate = guard.Gate(guard.Limits(max_connections=100, max_by_address=3))
+    greedy = [_from("198.51.100.7") for _ in range(5)]
+    assert [gate.enter(one) for one in greedy] == [True] * 3 + [False] * 2
+    assert gate.enter(_from("203.0.113.9"))
+    # Neighbours, among them a reverse proxy that nobody named, are not counted by address.
+    assert all(gate.enter(_from("127.0.0.1")) for _ in range(10))
+    for one in greedy:
+        gate.leave(one)
+    assert gate.enter(_from("198.51.100.7"))
+    assert gate.closed_greedy == 2
+
+
+def test_a_house_that_is_full_of_busy_ones_forgets_whom_it_sent_away() -> None:
+    gate = guard.Gate(guard.Limits(max_connections=1, max_by_address=1))
+    busy = _from("203.0.113.9")
+    assert gate.enter(busy)
+    gate.waiting.clear()
+    for _ in range(3):
+        assert not gate.enter(_from("198.51.100.7"))
+    gate.leave(busy)
+    assert gate.enter(_from("198.51.100.7"))
+    assert gate.closed_greedy == 0
+
+
+def _from(host: str) -> guard.Guard:
+    made = guard.Guard(guard.Gate(guard.Limits()), None)
+    made.host = host
+    return made

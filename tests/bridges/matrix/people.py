@@ -51,6 +51,7 @@ class Person:
         self.user = user or server.register(f"{name}-{secrets.token_hex(4)}", PASSWORD)
         self.seen: list[Seen] = []
         self.invited: set[str] = set()
+        self.direct: list[Mapping[str, Any]] = []
         self._folder = folder
         self._client: nio.AsyncClient | None = None
         self._raw = calls.Homeserver(server.url)
@@ -164,6 +165,7 @@ class Person:
         if self.client.should_claim_keys:
             await self.client.keys_claim(self.client.get_users_for_key_claiming())
         await self.client.send_to_device_messages()
+        self.direct += [one.source for one in told.to_device_events if hasattr(one, "source")]
         self.invited |= set(told.rooms.invite)
         for room_id, news in told.rooms.join.items():
             for event in news.timeline.events:
@@ -181,9 +183,9 @@ class Person:
             )
         )
 
-    async def until(self, holds: Callable[[], bool]) -> None:
+    async def until(self, holds: Callable[[], bool], within_s: float = WITHIN_S) -> None:
         """Sync until it holds; TimeoutError if it never does."""
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             while not holds():
                 await self.sync(wait_ms=500)
 

@@ -113,7 +113,7 @@ async def test_a_telling_profile_of_the_public_handle_is_warned_of(
 
 async def test_nobody_at_the_address_is_a_finding_not_an_error(tmp_path: Path) -> None:
     bot = world.Bot(
-        server=synapse.Synapse(url="http://127.0.0.1:9"),
+        server=synapse.Synapse(url="http://127.0.0.1:9", database=tmp_path),
         folder=tmp_path / "keys",
         user="@bot:localhost",
         roster={"@ada:localhost": "admin"},

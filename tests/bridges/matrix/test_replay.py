@@ -154,7 +154,7 @@ async def test_an_encrypted_command_sent_again_under_another_name_is_refused(
         rig.restart()
     await rig.take(rig.hear(resume, "$forged", LATER_MS))
     assert rig.door.commands() == ["!resume"]
-    assert rig.refused() == [("$forged", room.Why.TORN)]
+    assert rig.refused() == [("$forged", room.Why.REPLAYED)]
     # At once, not as a key that may still come.
     assert rig.door.snags() == []
     # The session itself goes on.
@@ -173,7 +173,7 @@ async def test_a_kill_before_the_command_was_handed_in_loses_nothing(tmp_path: P
     await rig.take(rig.hear(resume, "$forged", LATER_MS), rig.hear(resume, "$real"))
     assert rig.door.commands() == ["!resume"]
     assert rig.door.taken["$real"].at == dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
-    assert rig.refused() == [("$forged", room.Why.TORN)]
+    assert rig.refused() == [("$forged", room.Why.REPLAYED)]
     rig.close()
 
 
@@ -220,7 +220,7 @@ async def test_a_key_that_comes_late_opens_each_message_once(tmp_path: Path) -> 
     rig.restart()
     await rig.take()
     assert rig.door.commands() == ["!resume"]
-    assert rig.refused() == [("$forged", room.Why.TORN)]
+    assert rig.refused() == [("$forged", room.Why.REPLAYED)]
     rig.close()
 
 

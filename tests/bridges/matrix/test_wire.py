@@ -219,3 +219,70 @@ def test_a_sealed_message_and_its_words_are_two_contacts() -> None:
     again = contact(event(fields, "m.room.encrypted"), readable=False)
     assert again is not None
     assert again.provider_id == sealed.provider_id
+
+
+QUOTE = {"m.relates_to": {"m.in_reply_to": {"event_id": "$other"}}}
+SHOWN = {"format": "org.matrix.custom.html", "formatted_body": "<b>!pause</b>"}
+
+
+@pytest.mark.case("C22")
+@pytest.mark.parametrize(
+    "told",
+    [
+        # What a client shows is not what was said: the body alone counts.
+        text("good morning", **SHOWN),
+        text("good morning", displayname="!pause", **{"m.mentions": {"user_ids": ["!pause"]}}),
+        # Before the sign stands something that nobody sees.
+        *(text(f"{mark}!pause") for mark in ("\u200b", "\u202e", "\u2066", "\u00ad")),
+        text("\uff01pause"),
+        # Quotes, with and without what marks them.
+        text("> <@ada:example.org> !pause", **QUOTE),
+        text("> !pause\n> !resume\n\nno", **QUOTE),
+        text(">!pause", **QUOTE),
+        # An edit whose mark was taken off on the way has its fallback for a body.
+        text("* !pause", **{"m.new_content": {"msgtype": "m.text", "body": "!pause"}}),
+        # Names are state, not words.
+        event({"membership": "join", "displayname": "!pause"}, "m.room.member", state_key=ADA),
+        event({"topic": "!pause"}, "m.room.topic", state_key=""),
+        event({"body": "!pause", "msgtype": "m.text"}, "m.room.pinned_events"),
+        event({"body": ["!pause"], "msgtype": "m.text"}),
+    ],
+)
+def test_words_that_only_seem_to_be_said(told: dict[str, Any]) -> None:
+    assert not isinstance(read(told), room.Command)
+
+
+@pytest.mark.case("C22")
+def test_a_relation_that_somebody_put_on_on_the_way_gives_no_right() -> None:
+    # To say that it replies to something changes nothing of what it asks for.
+    found = read(text("!log 3", **QUOTE))
+    assert isinstance(found, room.Command)
+    assert (found.text, found.answers) == ("!log 3", "$other")
+    # Made an edit on the way, it is no command any more.
+    edited = {"m.relates_to": {"rel_type": "m.replace", "event_id": "$other"}}
+    refused = read(text("!log 3", **edited))
+    assert isinstance(refused, room.Refused)
+    assert refused.why is room.Why.EDIT
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": "$other"}}
+    assert isinstance(read(text("!log 3", **thread)), room.Command)
+
+
+@pytest.mark.case("C22")
+def test_a_very_long_body_is_cut_and_kept_from_nobody() -> None:
+    found = read(text("!" + "pause " * 100_000))
+    assert isinstance(found, room.Command)
+    assert len(found.text) <= messages.MAX_TEXT_CHARACTERS
+
+
+@pytest.mark.case("C22")
+@pytest.mark.parametrize("versions", ["before 11", "from 11"])
+def test_a_deletion_names_what_it_deletes(versions: str) -> None:
+    if versions == "before 11":
+        told = event({"reason": "!pause"}, "m.room.redaction", redacts="$old")
+    else:
+        told = event({"redacts": "$old"}, "m.room.redaction")
+    found = read(told)
+    assert isinstance(found, room.Withdrawn)
+    assert (found.on, found.by.member.account) == ("$old", ADA)
+    assert read(event({}, "m.room.redaction")) is None
+    assert read(event({}, "m.room.redaction", redacts=3)) is None

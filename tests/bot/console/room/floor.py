@@ -118,9 +118,13 @@ def _made(of: Floor) -> tuple[build.Rooms, hosting.Hosted, desk.Desk]:
     return rooms, host, build.moderators(rooms, health)
 
 
-async def opened(core: settings.Core = CORE, phones: world.World | None = None) -> Floor:
-    """A new house, on a database in memory."""
-    store = await databases.fresh()
+async def opened(
+    core: settings.Core = CORE,
+    phones: world.World | None = None,
+    store: database.Store | None = None,
+) -> Floor:
+    """A new house, on a database in memory unless given one with its tables made."""
+    store = store or await databases.fresh()
     made = object.__new__(Floor)
     made.store, made.core, made.keys = store, core, vault.throwaway(7)
     made.clock, made.phones, made.room = world.Clock(), phones or world.World(), hosting.Room()

@@ -351,3 +351,27 @@ async def test_an_address_is_never_typed_and_never_repeated(floor: Floor) -> Non
     answer = await floor.ask(ANNA, "!block +33639980001")
     assert "never typed" in answer.plain
     assert "33639980001" not in floor.room.texts
+
+
+@pytest.mark.case("C22")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!pa\u200buse",
+        "!\u202epause",
+        "!p\u0430use",  # a Cyrillic a
+        "!pause\u2066",
+        "!" + "pause" * 10_000,
+        "!" + "1 " * 20_000,
+        "!pause " + "x" * 4_000,
+        "! ",
+        "!!pause",
+        "!pause\n!resume",
+        "!resume\n\n!pause",
+    ],
+)
+async def test_odd_spellings_do_nothing_and_are_answered(floor: Floor, text: str) -> None:
+    answer = await floor.ask(CLEO, text)
+    assert answer.plain
+    assert len(answer.plain) < 500
+    assert await floor.store.read(events.controls) == {}

@@ -198,7 +198,7 @@ async def test_without_a_public_url_nothing_can_be_signed() -> None:
 
 @pytest.mark.case("C11")
 async def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridges.sms.twilio.webhooks.BODY_LIMIT_S", 0.05)
+    monkeypatch.setattr("bridges.sms.twilio.webhooks.LIMIT_S", 0.05)
     on = bench.Bench()
     said: list[MutableMapping[str, Any]] = []
 

@@ -1,0 +1,77 @@
+"""The steps of one transaction on SQLite's writer: begin, work, commit.
+
+On the driver itself: SQLAlchemy's way costs ten times that. SQLAlchemy knows of a transaction only
+from the first statement that it runs itself. Each step runs in whichever thread its caller chose
+(`database.Store.write`); no two at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+BUSY_MS: Final = 2_000
+_PRIMARY: Final = 0xFF
+"""Of SQLite's result codes: what is above tells the kinds of one apart."""
+
+
+def _driver(writer: sa.Connection) -> sqlite3.Connection:
+    found: Any = writer.connection.driver_connection
+    driver: sqlite3.Connection = found
+    return driver
+
+
+def begin(writer: sa.Connection) -> None:
+    """Wait for another process that writes (a command), but not for ever."""
+    _driver(writer).execute("BEGIN IMMEDIATE")
+
+
+def begun_at_once(writer: sa.Connection) -> bool:
+    """Whether nobody else was writing: the loop's thread waits for nobody."""
+    driver = _driver(writer)
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return True
+
+
+def worked(writer: sa.Connection, work: Work[T]) -> T:
+    """What `work` gives; whatever it raises, nothing of it stays."""
+    done = False
+    try:
+        result = work(writer)
+        done = True
+    finally:
+        if not done:
+            _undo(writer)
+    return result
+
+
+def commit(writer: sa.Connection) -> None:
+    done = False
+    try:
+        (writer if writer.in_transaction() else _driver(writer)).commit()
+        done = True
+    finally:
+        if not done:
+            _undo(writer)
+
+
+def _undo(writer: sa.Connection) -> None:
+    if writer.in_transaction():
+        writer.rollback()
+    # After a failed commit, or where SQLAlchemy never knew.
+    if (driver := _driver(writer)).in_transaction:
+        driver.rollback()

@@ -1,0 +1,1 @@
+"""`make crash`: real processes killed under load, on a real SQLite file and PostgreSQL."""

@@ -1,0 +1,88 @@
+"""One process of ours: the real rooms and bridges, on a disk and networks in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bot import build
+from bot.contract import bridge, intake
+from bot.policy import settings
+from bot.store import database, keyvalue
+from tests.dst import people, points, timing, told, twilio
+
+EXPECTED: Final = (database.StoreAwayError, intake.NotStoredError, points.RefusedError)
+_LISTEN_AGAIN_S: Final = 60.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One process: its rooms, and its web side by path."""
+
+    rooms: build.Rooms
+    apps: Mapping[str, bridge.AsgiApp]
+
+    def app(self, path: str) -> bridge.AsgiApp:
+        found = self.apps.get(path)
+        if found is not None:
+            return found
+        return next(app for way, app in self.apps.items() if path.startswith(way))
+
+
+def core(draw: random.Random) -> settings.Core:
+    """The operator's settings; drawn anew at each start, as an operator changes them."""
+    budget = settings.Budget(
+        cap_day_micros=draw.choice((300_000, 800_000, 5_000_000)),
+        cap_month_micros=draw.choice((2_000_000, 50_000_000)),
+        unknown_after_s=21_600,
+        opinions_day_micros=draw.choice((0, 60_000)),
+        quotas={
+            people.SIM: settings.Quota(parts_per_day=draw.choice((2, 4)), recipients_per_month=5),
+            people.SIGNAL: settings.Quota(parts_per_second=draw.choice((0.01, 1.0))),
+            people.TWILIO: settings.Quota(parts_per_second=1.0),
+        },
+    )
+    reply = settings.Reply(
+        route=draw.choice(("same", "cheapest")),
+        expires_after_s=43_200,
+        release_by_hand=draw.random() < 0.1,
+    )
+    return settings.Core(who=settings.Who(answer_fiction=True), budget=budget, reply=reply)
+
+
+async def make(run: told.Run, rules: settings.Core, hashed: Callable[[str], int]) -> House:
+    """A process that starts: every bridge is new, what it kept is on the disk."""
+    clock = run.outside.clock
+    made = {
+        name: await network.make(
+            bridge.Context(
+                channel=name,
+                clock=timing.Slow(clock),
+                storage=keyvalue.KeyValue(run.disk, name),
+                currency="EUR",
+                public_url=twilio.URL,
+            )
+        )
+        for name, network in run.networks.items()
+    }
+    rooms = build.rooms(
+        store=run.disk, core=rules, keys=run.keys, bridges=made, moment=clock, hashed=hashed
+    )
+    routes = [
+        route
+        for one in made.values()
+        if isinstance(one, bridge.BringsRoutes)
+        for route in one.routes(rooms.intake)
+    ]
+    return House(rooms=rooms, apps={route.path: route.app for route in routes})
+
+
+async def listening(one: bridge.Bridge, door: intake.Intake, clock: timing.Clock) -> None:
+    """As the supervisor keeps it."""
+    while True:
+        with contextlib.suppress(bridge.BridgeDownError, *EXPECTED):
+            await one.listen(door)
+        await clock.sleep(_LISTEN_AGAIN_S)

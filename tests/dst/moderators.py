@@ -1,0 +1,150 @@
+"""What moderators do meanwhile: pause, decide twice, change caps and texts, block, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from bot import build, outbox
+from bot.console import holding
+from bot.console import people as persons
+from bot.console.room import byhand, here, roles, said
+from bot.contract import clock as clocks
+from bot.policy import overrides
+from bot.policy.lifecycle import State
+from bot.store import events
+from tests.dst import outside, told
+
+CAPS: Final = (150_000, 300_000, 800_000, 5_000_000)
+WORDS: Final = ("Bonjour. Un non se respecte. STOP", "Bonjour. Merci de ne plus écrire. STOP")
+WHO: Final = "dst"
+
+
+class Moderators:
+    """Acts on the store as the room and the command line do."""
+
+    def __init__(
+        self, run: told.Run, draw: random.Random, house: Callable[[], build.Rooms]
+    ) -> None:
+        self._run, self._draw, self._house = run, draw, house
+        self._clock = run.outside.clock
+
+    def _now_ms(self) -> int:
+        return clocks.to_ms(self._clock.now())
+
+    async def _write(self, work: Callable[[sa.Connection], Any]) -> None:
+        await self._run.disk.write(work)
+
+    def pausing(self, for_s: float) -> outside.Act:
+        """Pause, and resume after so long."""
+
+        async def begin() -> None:
+            # Ended whatever becomes of it: a kill after the commit hides that it was stored.
+            self._run.outside.later(for_s, end)
+            work = functools.partial(holding.pause, who=WHO, until_ms=None)
+            await self._write(lambda tx: work(tx, now_ms=self._now_ms()))
+            self._run.faults["paused"] += 1
+            self._run.pauses.append(told.Pause(from_s=self._clock.monotonic()))
+
+        async def end() -> None:
+            try:
+                await self._write(lambda tx: holding.resume(tx, now_ms=self._now_ms(), who=WHO))
+            finally:
+                # It lifts what was paused meanwhile too, and a kill hides whether it was stored.
+                for pause in self._run.pauses:
+                    pause.to_s = self._clock.monotonic() if pause.to_s is None else pause.to_s
+
+        return begin
+
+    async def decide(self) -> None:
+        """Two of them at once: let go or drop what is held; then resume what was stopped."""
+        rows = self._run.disk._read(lambda tx: outbox.in_state(tx, State.HELD, 20))
+        ids = [row["id"] for row in rows if self._draw.random() < 0.5]
+        first = self._draw.random() < 0.5
+        # Often both want the same; sometimes one approves what the other drops.
+        both = (first, first if self._draw.random() < 0.6 else not first)
+        if ids:
+            self._run.faults["decided_twice"] += 1
+            self._run.faults["decided_against"] += both[0] != both[1]
+        await asyncio.gather(*(self._write(self._decision(ids, one)) for one in both))
+        for channel in self._run.channels:
+            await self._write(
+                functools.partial(holding.resume, now_ms=self._now_ms(), who=WHO, channel=channel)
+            )
+
+    def _decision(self, ids: list[int], approves: bool) -> Callable[[sa.Connection], Any]:
+        keys, now_ms = self._run.keys, self._now_ms()
+        if not approves:
+            return lambda tx: holding.drop(tx, ids, keys=keys, now_ms=now_ms, who=WHO)
+        rules = self._house().core.reply
+        return lambda tx: holding.approve(tx, ids, keys=keys, rules=rules, now_ms=now_ms, who=WHO)
+
+    async def change_cap(self) -> None:
+        """Two moderators set another cap for the day, lower or higher, at once in force."""
+        micros = self._draw.choice(CAPS)
+        cap = told.Cap(from_s=self._clock.monotonic(), micros=micros, by_room=True)
+        self._run.caps.append(cap)
+        await self._write(
+            lambda tx: events.control(tx, self._now_ms(), overrides.CAP_DAY, str(micros))
+        )
+        cap.sure_s = self._clock.monotonic()
+        self._run.faults["cap_changed"] += 1
+
+    async def change_text(self) -> None:
+        words = self._draw.choice(WORDS)
+        key = f"{overrides.TEXT}fr"
+        await self._write(lambda tx: events.control(tx, self._now_ms(), key, words))
+        self._run.faults["text_changed"] += 1
+
+    async def block(self) -> None:
+        """Somebody who wrote is never to be answered."""
+        known = [one.sender for one in self._run.letters if one.acked_s is not None]
+        if not known:
+            return
+        who = self._draw.choice(known)
+        keys = self._run.keys
+
+        def work(tx: sa.Connection) -> None:
+            found = persons.find(tx, keys, [who])
+            persons.block(tx, found, keys=keys, now_ms=self._now_ms(), who=WHO)
+
+        await self._write(work)
+        self._run.blocks.setdefault(who, self._clock.monotonic())
+        self._run.faults["blocked"] += 1
+
+    async def write_by_hand(self) -> None:
+        """Answer somebody whose reply waits, in words of one's own."""
+        rooms = self._house()
+        waiting = self._run.disk._read(lambda tx: outbox.in_state(tx, State.SCHEDULED, 20))
+        people = sorted({row["person_id"] for row in waiting if row["automatic"]})
+        if not people:
+            return
+        who = self._draw.choice(people)
+        await rooms.intake._context.ids.top_up(self._run.disk, 8)
+
+        def work(tx: sa.Connection) -> int:
+            at = here.Here(
+                core=overrides.core(rooms.core, events.controls(tx)),
+                told=rooms.core,
+                keys=rooms.keys,
+                bridges=rooms.bridges,
+                present=roles.Present(roster={}, members={}, power=50),
+                who=WHO,
+                where=said.Where(channel="room", room_id="!room"),
+                answers=None,
+                language="fr",
+                sealed=True,
+                now_ms=self._now_ms(),
+                take=rooms.intake._context.ids.take,
+            )
+            found = byhand.targets(tx, at, [who], WORDS[0])
+            byhand.send(tx, at, found, WORDS[0])
+            return len(found)
+
+        await self._write(work)
+        self._run.faults["by_hand"] += 1

@@ -1,0 +1,1 @@
+"""Odd inputs for everything that reads what strangers, providers or operators write."""

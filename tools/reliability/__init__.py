@@ -1,0 +1,1 @@
+"""docs/reliability.md: written from what the proofs left behind, never by hand."""

@@ -1,0 +1,130 @@
+"""Figures as tables of Markdown. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+_STAMP: Final = ("date", "machine", "commit")
+_FAULT: Final = "fault "
+_EXPLAINED: Final = Path(__file__).resolve().parent.parent / "mutants" / "explained.toml"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; a `|` in a cell is written so that it stays in it."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        cells = [number(cell).replace("|", "\\|").replace("\n", " ") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def number(cell: object) -> str:
+    """Whole numbers with thousands apart, everything else as it is."""
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    if isinstance(cell, list | tuple):
+        return ", ".join(map(str, cell)) or "none"
+    return str(cell)
+
+
+def stamp(proof: Mapping[str, Any]) -> str:
+    """When, where and on which commit."""
+    commit = proof.get("commit") or "no clone"
+    return f"*{proof.get('date', '?')}, {proof.get('machine', '?')}, commit {commit}*"
+
+
+def figures(proof: Mapping[str, Any]) -> str:
+    """All plain figures of a proof that are no faults, a line each."""
+    rows = [
+        (name, value)
+        for name, value in proof.items()
+        if name not in _STAMP and not name.startswith(_FAULT) and not isinstance(value, dict)
+    ]
+    return table(("", "figure"), rows)
+
+
+def faults(proof: Mapping[str, Any]) -> str:
+    """Faults injected by kind, the commonest first; what is told by kind in a table of its own."""
+    found = [(n.removeprefix(_FAULT), v) for n, v in proof.items() if n.startswith(_FAULT)]
+    found += list(proof.get("faults", {}).items())
+    rows = sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    return table(("fault", "times"), rows) if rows else ""
+
+
+def columns(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    """One column a run, one line a figure."""
+    names = list(dict.fromkeys(name for one in runs.values() for name in one))
+    rows = [(name, *(one.get(name, "") for one in runs.values())) for name in names]
+    return table(("", *runs), rows)
+
+
+def peers(proof: Mapping[str, Any]) -> str:
+    """One column a peer: the faults between us and it, and what came of them."""
+    runs: dict[str, dict[str, Any]] = {}
+    for name, one in proof.items():
+        if isinstance(one, dict):
+            own = {key: value for key, value in one.items() if key != "faults"}
+            runs[name] = {f"fault: {kind}": n for kind, n in one.get("faults", {}).items()} | own
+    return columns(runs)
+
+
+def sabotages(proof: Mapping[str, Any]) -> str:
+    """Each sabotage with the test that saw it."""
+    rows = [
+        (
+            name,
+            one["promise"],
+            f"`{_short(one['caught_by'])}`" if one["caught_by"] else "**nobody**",
+        )
+        for name, one in sorted(proof["sabotages"].items(), key=lambda kv: (kv[1]["file"], kv[0]))
+    ]
+    return table(("guard taken out", "the promise it keeps", "seen by"), rows)
+
+
+def _short(test: str) -> str:
+    """Without the parameters of one case."""
+    return test.removeprefix("tests/").partition("[")[0]
+
+
+def mutants(proof: Mapping[str, Any]) -> str:
+    """A line a file."""
+    names = ("mutants", "killed", "timeout", "explained", "survived", "no_test", "unchecked")
+    rows = []
+    for file, one in sorted(proof["files"].items()):
+        tried = one["mutants"] - one.get("unchecked", 0)
+        good = sum(one.get(name, 0) for name in ("killed", "timeout", "explained"))
+        score = f"{100 * good / tried:.1f} %" if tried else "-"
+        rows.append((f"`{file}`", *(one.get(name, 0) for name in names), score))
+    heads = ("file", *(name.replace("_", " ") for name in names), "killed or explained")
+    return table(heads, rows)
+
+
+def explained() -> str:
+    """The survivors that change nothing anybody could see, and why."""
+    read = tomllib.loads(_EXPLAINED.read_text("utf-8")).get("explained", [])
+    rows = [(f"`{one['file']}` {one['function']}", f"`{one['now']}`", one["why"]) for one in read]
+    return table(("where", "what it becomes", "why nobody could tell"), rows)
+
+
+def promises(kept: Mapping[str, Any]) -> str:
+    """The four promises, added up over all proofs that ran."""
+    rows = []
+    simulated = kept.get("dst")
+    if simulated:
+        rows.append(
+            (
+                "simulated",
+                simulated.get("seeds", 0),
+                simulated.get("messages", 0),
+                simulated.get("crashes", 0),
+                simulated.get("broken", 0),
+            )
+        )
+    for name, one in (kept.get("crash") or {}).get("runs", {}).items():
+        bad = ("lost", "stored twice", "answered twice", "early", "cents over")
+        broken = sum(one.get(figure, 0) for figure in bad)
+        rows.append((f"killed: {name}", 1, one["messages"], one["kills"], broken))
+    return table(("", "runs", "messages", "crashes", "promises broken"), rows)
