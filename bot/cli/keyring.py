@@ -6,7 +6,6 @@ meets a value that is sealed with a key it does not know. No key is ever shown.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections.abc import Mapping
@@ -102,7 +101,9 @@ def rotate(
     Processes that run follow by themselves. Killed at any point it is simply run again, or the
     janitor ends it.
     """
-    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    import asyncio  # noqa: PLC0415 (slow to import)
+
+    from bot.cli import opening  # noqa: PLC0415 (the same)
     from bot.console import audit  # noqa: PLC0415 (the same)
     from bot.store import vault_file  # noqa: PLC0415 (the same)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import pathlib
@@ -89,7 +88,9 @@ def restore(
     What waited in it may have been sent since: it is held for a moderator, and sending is paused.
     Never overwrites a database, and refuses while the program runs.
     """
-    from bot.cli import opening  # noqa: PLC0415 (slow to import)
+    import asyncio  # noqa: PLC0415 (slow to import)
+
+    from bot.cli import opening  # noqa: PLC0415 (the same)
 
     told = options.told(config, set_, json_)
     if in_place == (file is not None):
