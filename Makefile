@@ -8,7 +8,7 @@ ARGS ?=
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-config --quiet --custom-compile-command "make lock"
 
-.PHONY: help setup run test check cases bench dst soak fuzz audit sabotage mutants crash reliability lock clean format
+.PHONY: help setup run test check cases bench dst soak fuzz audit sabotage mutants crash reliability docs links lock clean format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -62,6 +62,12 @@ crash: setup ## kill -9 under load, 500 rounds on SQLite and on PostgreSQL (ARGS
 
 reliability: setup ## write docs/reliability.md from the figures of the proofs that ran
 	@$(BIN)/python -m tools.reliability --collect
+
+docs: setup ## the documents as a site in .cache/docs/site, every dead link a fault
+	@$(BIN)/python -m tools.docs_site
+
+links: setup ## ask whether the documents' links to other hosts still lead somewhere
+	@$(BIN)/python -m tools.docs_site --links
 
 format: setup ## let ruff format and mend what it can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .

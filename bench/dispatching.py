@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import pathlib
@@ -19,35 +20,36 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import sqlalchemy as sa
-
-from bench import beside, measure, million, pending
+from bench import beside, measure, pending
 from bot import build
 from bot.contract import clock
-from bot.store import database, schema, tables
+from bot.store import database, schema
 from tests.peers import postgres
 
 SIZES: Final = (10_000, 1_000_000)
 LARGEST: Final = 10_000_000
 OTHERS: Final = 100_000
-_REPLIES: Final = 2_000
+_TURN_S: Final = 15.0
+"""What a turn of theirs may take: where each job waits for the disk, not all get done in it."""
+_FILLING_S: Final = 60.0
+"""What filling their queues may take; how many wait then is told."""
 _PROCRASTINATE: Final = 200
 _ROUNDS: Final = 3
 _CONCURRENCY: Final = 10
 
 
-def bench(quick: bool, told: million.Told = lambda _what: None) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
+def bench(quick: bool, told: measure.Told) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
     """Replies a second, and what many pending cost."""
-    sizes = SIZES[:1] if quick else (*SIZES, *((LARGEST,) if _made(LARGEST) else ()))
+    sizes = SIZES[:1] if quick else (*SIZES, LARGEST)
     rounds = 1 if quick else _ROUNDS
     with contextlib.ExitStack() as held:
         folder = pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
-        ways: dict[str, Callable[[int], float]] = {}
+        ways: dict[str, Way] = {}
         for waiting in sizes:
-            place = folder / str(waiting)
-            place.mkdir()
-            pending.copied(place, waiting, told)
-            ways[f"{waiting:,}"] = functools.partial(ours, place, waiting)
+            fresh = folder / str(waiting)
+            fresh.mkdir()
+            place, first = pending.lent(fresh, waiting, rounds, told)
+            ways[f"{waiting:,}"] = Way(waiting, functools.partial(ours, place, waiting, first))
         others = OTHERS // 10 if quick else OTHERS
         told("huey's pending jobs")
         ways["huey"] = held.enter_context(huey(folder / "huey.db", others))
@@ -57,18 +59,21 @@ def bench(quick: bool, told: million.Told = lambda _what: None) -> Iterator[meas
         each: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(rounds):
             for name, way in ways.items():
-                told(f"round {turn + 1}: {name}")
-                each[name].append(way(turn))
-    yield from _results(sizes, others, each)
+                told(f"round {turn + 1} of {rounds}: {name}")
+                each[name].append(way.run(turn))
+    yield from _results(sizes, ways, each)
 
 
-def _made(waiting: int) -> bool:
-    """Ten million take ten minutes to make: `python -m bench.dispatching` does, once."""
-    return any(million.CACHE.glob(f"pending-{waiting}-*"))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Way:
+    """`run`: a turn's number -> seconds a reply, with `waiting` more that are not due."""
+
+    waiting: int
+    run: Callable[[int], float]
 
 
 def _results(
-    sizes: tuple[int, ...], others: int, each: dict[str, list[float]]
+    sizes: tuple[int, ...], ways: dict[str, Way], each: dict[str, list[float]]
 ) -> Iterator[measure.Result]:
     median = {name: statistics.median(found) for name, found in each.items()}
     first = f"{sizes[0]:,}"
@@ -77,26 +82,29 @@ def _results(
             name=f"dispatch, {first} pending",
             figure=f"{1 / median[first]:,.0f} replies/s",
             ratio=statistics.median(b / a for a, b in zip(each[first], each[name], strict=True)),
-            reference=f"{name}, {others:,} pending: {1 / median[name]:,.0f} jobs/s (faster by)",
-            detail={"seconds_each": each},
+            reference=(
+                f"{name}, {ways[name].waiting:,} pending: "
+                f"{1 / median[name]:,.0f} jobs/s (faster by)"
+            ),
+            detail={"seconds_each": each, "pending": {n: w.waiting for n, w in ways.items()}},
         )
     for waiting in sizes[1:]:
-        name = f"{waiting:,}"
+        many = f"{waiting:,}"
         yield measure.Result(
-            name=f"time of a reply, {name} pending",
-            figure=f"{median[name] * 1e6:,.0f} µs",
-            ratio=statistics.median(a / b for a, b in zip(each[name], each[first], strict=True)),
+            name=f"time of a reply, {many} pending",
+            figure=f"{median[many] * 1e6:,.0f} µs",
+            ratio=statistics.median(a / b for a, b in zip(each[many], each[first], strict=True)),
             reference=f"{first} pending: {median[first] * 1e6:,.0f} µs",
             detail={"seconds_each": each},
         )
 
 
-def ours(place: pathlib.Path, waiting: int, turn: int) -> float:
+def ours(place: pathlib.Path, waiting: int, first: int, turn: int) -> float:
     """Seconds a reply."""
-    return asyncio.run(_ours(place, waiting, turn))
+    return asyncio.run(_ours(place, pending.due_now(waiting, first + turn)))
 
 
-async def _ours(place: pathlib.Path, waiting: int, turn: int) -> float:
+async def _ours(place: pathlib.Path, numbers: list[int]) -> float:
     store = database.Store(place / "antirelou.db")
     await store.open()
     keys = await schema.prepare(store, place / "antirelou.key", "EUR")
@@ -110,31 +118,22 @@ async def _ours(place: pathlib.Path, waiting: int, turn: int) -> float:
     )
     now_ms = clock.to_ms(moment.now())
     await store.write(
-        functools.partial(
-            pending.make_due, waiting=waiting, count=_REPLIES, turn=turn, now_ms=now_ms
-        )
+        functools.partial(pending.make_due, keys=keys, numbers=numbers, now_ms=now_ms)
     )
     await store.checkpoint()
-    before = await store.read(_sent)
     started = time.perf_counter()
     await beside.dispatch(rooms)
     took = time.perf_counter() - started
-    done = await store.read(_sent) - before
+    # Only what really left counts.
+    done = await store.read(functools.partial(pending.sent, numbers=numbers))
     await store.close()
-    if done != _REPLIES:
-        raise RuntimeError(f"{done} of {_REPLIES} replies were sent")
+    if done != len(numbers):
+        raise RuntimeError(f"{done} of {len(numbers)} replies were sent")
     return took / done
 
 
-def _sent(tx: sa.Connection) -> int:
-    """Only what really left counts."""
-    replies = tables.replies
-    query = sa.select(sa.func.count()).where(replies.c.sent_ms.is_not(None))
-    return int(tx.execute(query).scalar_one())
-
-
 @contextlib.contextmanager
-def huey(path: pathlib.Path, waiting: int) -> Iterator[Callable[[int], float]]:
+def huey(path: pathlib.Path, waiting: int) -> Iterator[Way]:
     """Its own storage, scheduler and execution, in this process as ours."""
     import huey as library  # noqa: PLC0415 (a reference, which the program does not need)
 
@@ -144,40 +143,38 @@ def huey(path: pathlib.Path, waiting: int) -> Iterator[Callable[[int], float]]:
     def send(_number: int) -> None:
         """Nothing."""
 
-    def schedule(count: int, at: dt.datetime) -> None:
-        for number in range(count):
-            made.add_schedule(send.s(number, eta=at))
-
-    # Filled without a sync each, or it takes an hour on a slow disk.
-    filling = made.storage
-    with filling.db(commit=True) as cursor:
-        far = (dt.datetime.now(dt.UTC) + dt.timedelta(days=30)).timestamp()
+    def fill(count: int, at: dt.datetime) -> None:
+        """As `add_schedule` would, but in one transaction: or it takes an hour on a slow disk."""
         data = made.serialize_task(send.s(0))
-        cursor.executemany(
-            "insert into schedule (queue, data, timestamp) values (?, ?, ?)",
-            ((made.name, data, far) for _ in range(waiting)),
-        )
+        with made.storage.db(commit=True) as cursor:
+            cursor.executemany(
+                "insert into schedule (queue, data, timestamp) values (?, ?, ?)",
+                ((made.name, data, at.timestamp()) for _ in range(count)),
+            )
+
+    fill(waiting, dt.datetime.now(dt.UTC) + dt.timedelta(days=30))
 
     def run(_turn: int) -> float:
-        schedule(_REPLIES, dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(seconds=1))
+        fill(pending.REPLIES, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
         started = time.perf_counter()
-        done = 0
-        for task in made.read_schedule(dt.datetime.now(dt.UTC).replace(tzinfo=None)):
+        done, took = 0, 0.0
+        for task in made.read_schedule(dt.datetime.now(dt.UTC)):
             made.enqueue(task)
-        while (task := made.dequeue()) is not None:
+        while took < _TURN_S and (task := made.dequeue()) is not None:
             made.execute(task)
             done += 1
-        took = time.perf_counter() - started
-        if done != _REPLIES:
-            raise RuntimeError(f"huey did {done} of {_REPLIES}")
+            took = time.perf_counter() - started
+        made.storage.flush_queue()
+        if not done:
+            raise RuntimeError("huey did nothing")
         return took / done
 
-    yield run
+    yield Way(waiting, run)
     made.storage.close()
 
 
 @contextlib.contextmanager
-def procrastinate(waiting: int) -> Iterator[Callable[[int], float]]:
+def procrastinate(waiting: int) -> Iterator[Way]:
     """Its own worker with ten jobs at once."""
     import procrastinate as library  # noqa: PLC0415 (a reference, see above)
 
@@ -191,15 +188,19 @@ def procrastinate(waiting: int) -> Iterator[Callable[[int], float]]:
             nonlocal done
             done += number >= 0
 
-        async def fill() -> None:
+        async def fill() -> int:
             async with app.open_async():
                 await app.schema_manager.apply_schema_async()
                 far = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
                 later = send.configure(schedule_at=far)
+                started = time.perf_counter()
                 for first in range(0, waiting, 1_000):
+                    if time.perf_counter() - started > _FILLING_S:
+                        return first
                     await later.batch_defer_async(
                         *({"number": first + one} for one in range(1_000))
                     )
+            return waiting
 
         async def work() -> float:
             nonlocal done
@@ -220,14 +221,4 @@ def procrastinate(waiting: int) -> Iterator[Callable[[int], float]]:
                 raise RuntimeError(f"procrastinate did {done} of {_PROCRASTINATE}")
             return took / done
 
-        asyncio.run(fill())
-        yield lambda _turn: asyncio.run(work())
-
-
-if __name__ == "__main__":
-    (million.CACHE).mkdir(parents=True, exist_ok=True)
-    if not _made(LARGEST):
-        with tempfile.TemporaryDirectory(dir=million.CACHE) as name:
-            pending.copied(pathlib.Path(name), LARGEST, print)
-    for one in bench(quick=False, told=print):
-        print(one)
+        yield Way(asyncio.run(fill()), lambda _turn: asyncio.run(work()))

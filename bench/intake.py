@@ -2,7 +2,8 @@
 
 Three servers take turns in the same run, under the same load from a process of its own:
 
-    ours        `antirelou run` on SQLite, with the `fast` extra (and once without it)
+    ours        `antirelou run` on SQLite, with the `fast` extra
+    plain       the same without it
     (a)         the provider's tutorial: Flask, the SDK's validator, a commit a request, gunicorn
     (b)         the machine's limit: bare httptools, the same HMAC, one file, grouped fsync
 
@@ -29,6 +30,7 @@ CONNECTIONS: Final = (64, 256)
 OURS: Final = "ours"
 TUTORIAL: Final = "tutorial"
 LIMIT: Final = "limit"
+PLAIN: Final = "plain"
 ROUNDS: Final = 3
 SECONDS: Final = 4.0
 _QUICK_SECONDS: Final = 2.0
@@ -64,13 +66,13 @@ class Served:
         """Processor seconds of it and its children so far (Linux; 0 elsewhere)."""
         return sum(_busy_s(pid) for pid in _family(self.process.pid))
 
-    def memory_mb(self) -> float:
-        """Memory of its own (Linux; 0 elsewhere)."""
+    def memory_mb(self, what: str = "VmRSS:") -> float:
+        """Memory of its own, `VmHWM:` for its peak (Linux; 0 elsewhere)."""
         try:
             status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         except OSError:
             return 0.0
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return int(status.partition(what)[2].split()[0]) / 1024
 
 
 def _family(pid: int) -> list[int]:
@@ -184,21 +186,29 @@ def measure(
     """Each server's figures by connections: all rounds, medians, ours to the others."""
     rounds, seconds = (1, _QUICK_SECONDS) if quick else (ROUNDS, SECONDS)
     found: dict[str, dict[int, list[dict[str, Any]]]] = {
-        name: {n: [] for n in CONNECTIONS} for name in (OURS, TUTORIAL, LIMIT)
+        name: {n: [] for n in CONNECTIONS} for name in (OURS, PLAIN, TUTORIAL, LIMIT)
     }
     with tempfile.TemporaryDirectory(prefix="antirelou-bench-") as name:
         folder = pathlib.Path(name)
         path = million.copied(folder, told)
         before = path.stat().st_size
+        beside = folder / "plain"
+        beside.mkdir()
+        million.copied(beside, told)
         told("the tutorial's table")
-        with ours(folder) as one, theirs(folder) as two, limit(folder) as three:
+        with (
+            ours(folder) as one,
+            ours(beside, plain=True) as plain,
+            theirs(folder) as two,
+            limit(folder) as three,
+        ):
             rest_mb = one.memory_mb()
-            servers = {OURS: one, TUTORIAL: two, LIMIT: three}
+            servers = {OURS: one, PLAIN: plain, TUTORIAL: two, LIMIT: three}
             run = 1
             for turn in range(rounds):
                 for connections in CONNECTIONS:
                     for who, served in servers.items():
-                        told(f"round {turn + 1}: {who}, {connections} connections")
+                        told(f"round {turn + 1} of {rounds}: {who}, {connections} connections")
                         most = 1_000 if who == TUTORIAL else 16_000
                         one_load = loaded(served, run, connections, seconds, most_per_s=most)
                         found[who][connections].append(one_load)
@@ -222,7 +232,7 @@ def _ratios(found: dict[str, dict[int, list[dict[str, Any]]]]) -> dict[str, Any]
     out: dict[str, Any] = {}
     for n in CONNECTIONS:
         mine = found[OURS][n]
-        for who in (TUTORIAL, LIMIT):
+        for who in (PLAIN, TUTORIAL, LIMIT):
             each = [a["per_s"] / b["per_s"] for a, b in zip(mine, found[who][n], strict=True)]
             out[f"to_{who}_{n}"] = statistics.median(each)
             out[f"to_{who}_{n}_all"] = each

@@ -30,7 +30,9 @@ class Result:
     detail: dict[str, Any]
 
 
-Bench = Callable[[bool], Iterator[Result]]
+Told = Callable[[str], None]
+"""What a bench does now, for whoever waits."""
+Bench = Callable[[bool, Told], Iterator[Result]]
 
 
 def in_turns(

@@ -1,46 +1,70 @@
-"""A database in which so many replies wait for their time, made set-wise and kept in .cache/bench.
+"""A database in which so many replies wait for their time, made by SQLite itself and kept.
 
-All are of different people. A copy is made due in part by `make_due` before each measurement.
+All are of different people. Only those that `make_due` makes due before a measurement get an
+address that can be opened: the others are never read, only as long as true ones. Ten million are
+three gigabytes in .cache/bench, so large ones are used where they lie, each reply once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import pathlib
 import shutil
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
 from bench import million
 from bot import outbox
-from bot.contract import address, clock
+from bot.contract import clock
 from bot.store import database, prepared, schema, tables, vault
 
 OURS: Final = "00000000-0000-4000-8000-000000000001"
-_RECIPE: Final = 2
-_SLICE: Final = 50_000
+REPLIES: Final = 2_000
+"""Made due at once."""
+_RECIPE: Final = 3
+_SLICE: Final = 500_000
+_LARGE: Final = 1_000_000
 _OLDEST_S: Final = 7 * 86_400
 _DAY_MS: Final = 86_400_000
 
 
-def copied(folder: pathlib.Path, waiting: int, told: million.Told) -> pathlib.Path:
-    """A copy of the database and its key in `folder`."""
+def lent(
+    folder: pathlib.Path, waiting: int, turns: int, told: million.Told
+) -> tuple[pathlib.Path, int]:
+    """The folder of the database and its key, and the first of so many turns to make due."""
     source = million.CACHE / f"pending-{waiting}-{schema.HEAD}-{_RECIPE}"
-    made = source / "antirelou.db"
-    if not made.exists() or time.time() - made.stat().st_mtime > _OLDEST_S:
-        for old in million.CACHE.glob(f"*pending-{waiting}-*"):
-            shutil.rmtree(old)
-        fresh = source.with_name("making-" + source.name)
-        fresh.mkdir(parents=True)
-        asyncio.run(_fill(fresh, waiting, told))
-        fresh.rename(source)
+    kept = source / "turn"
+    turn = int(kept.read_text(encoding="ascii")) if kept.exists() else 0
+    if not _fresh(source) or (turn + turns) * REPLIES > waiting:
+        _make(source, waiting, told)
+        turn = 0
+    if waiting >= _LARGE:
+        kept.write_text(str(turn + turns), encoding="ascii")
+        return source, turn
     for name in ("antirelou.db", "antirelou.key"):
         shutil.copyfile(source / name, folder / name)
     (folder / "antirelou.key").chmod(0o600)
-    return folder / "antirelou.db"
+    return folder, 0
+
+
+def _fresh(source: pathlib.Path) -> bool:
+    made = source / "antirelou.key"
+    return made.exists() and time.time() - made.stat().st_mtime < _OLDEST_S
+
+
+def _make(source: pathlib.Path, waiting: int, told: million.Told) -> None:
+    """In a folder beside it, so that what is cut off is never taken for whole."""
+    for old in million.CACHE.glob(f"*pending-{waiting}-*"):
+        shutil.rmtree(old)
+    fresh = source.with_name("making-" + source.name)
+    fresh.mkdir(parents=True)
+    asyncio.run(_fill(fresh, waiting, told))
+    fresh.rename(source)
 
 
 async def _fill(fresh: pathlib.Path, waiting: int, told: million.Told) -> None:
@@ -48,62 +72,74 @@ async def _fill(fresh: pathlib.Path, waiting: int, told: million.Told) -> None:
     await store.open()
     keys = await schema.prepare(store, fresh / "antirelou.key", "EUR")
     now_ms = clock.to_ms(clock.SystemClock().now())
+    given = {
+        "now": now_ms,
+        "later": now_ms + 30 * _DAY_MS,
+        "day": _DAY_MS,
+        "ours": OURS,
+        "sealed": len(keys.seal(_recipient(1), outbox.place(1))),
+    }
     for first in range(1, waiting + 1, _SLICE):
-        told(f"{waiting:,} pending replies: {first - 1:,}")
-        last = min(first + _SLICE, waiting + 1)
-        rows = functools.partial(_rows, keys=keys, of=range(first, last), now_ms=now_ms)
-        await store.write(rows)
+        told(f"{waiting:,} pending replies, {first - 1:,} made")
+        last = min(first + _SLICE - 1, waiting)
+        await store.write(functools.partial(_rows, given=given | {"first": first, "last": last}))
         await store.checkpoint()
     await store.close()
 
 
-def _rows(tx: sa.Connection, keys: vault.Vault, of: range, now_ms: int) -> None:
-    later_ms = now_ms + 30 * _DAY_MS
-    people, replies = [], []
-    for number in of:
-        people.append(
-            {
-                "id": number,
-                "created_ms": now_ms,
-                "last_ms": now_ms,
-                "messages": 1,
-                "blocked_until_ms": later_ms + number + 30 * _DAY_MS,
-            }
-        )
-        replies.append(_reply(number, keys, now_ms, later_ms + number))
-    prepared.Insert(tables.persons).many(tx, people)
-    prepared.Insert(tables.replies).many(tx, replies)
+def _rows(tx: sa.Connection, given: dict[str, object]) -> None:
+    for statement in (_PEOPLE, _REPLIES):
+        tx.exec_driver_sql(f"WITH RECURSIVE {_NUMBERS} {statement}", given)
 
 
-def _reply(number: int, keys: vault.Vault, now_ms: int, due_ms: int) -> dict[str, Any]:
-    value = f"00000000-0000-4000-9000-{number:012d}"
-    return {
-        "id": number,
-        "person_id": number,
-        "automatic": True,
-        "state": "scheduled",
-        "reason": "first_contact",
-        "network": address.SIGNAL,
-        "channel": "signal",
-        "own_address": OURS,
-        "language": "fr",
-        "address_enc": keys.seal(value, outbox.place(number)),
-        "first_ms": now_ms - 3_600_000,
-        "due_ms": due_ms,
-        "window_ms": due_ms + 30 * _DAY_MS,
-        "attempts": 0,
-        "approved": False,
-    }
+_NUMBERS: Final = (
+    "numbers(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+)
+_PEOPLE: Final = (
+    "INSERT INTO persons (id, created_ms, last_ms, messages, blocked_until_ms) "
+    "SELECT n, :now, :now, 1, :later + n + 30 * :day FROM numbers"
+)
+_REPLIES: Final = (
+    "INSERT INTO replies (id, person_id, automatic, state, reason, network, channel, own_address, "
+    "language, address_enc, first_ms, due_ms, window_ms, attempts, approved) "
+    "SELECT n, n, 1, 'scheduled', 'first_contact', 'signal', 'signal', :ours, 'fr', "
+    "randomblob(:sealed), :now - 3600000, :later + n, :later + n + 30 * :day, 0, 0 FROM numbers"
+)
 
 
-def make_due(tx: sa.Connection, waiting: int, count: int, turn: int, now_ms: int) -> None:
-    """So many of those that wait, spread over all of them, are due now; others each turn."""
-    step = waiting // count
+def _recipient(number: int) -> str:
+    return f"00000000-0000-4000-9000-{number:012d}"
+
+
+def due_now(waiting: int, turn: int) -> list[int]:
+    """So many of those that wait, spread over all of them; others each turn."""
+    step = waiting // REPLIES
     if turn >= step:
-        raise ValueError(f"{waiting} pending replies bear {step} turns of {count}")
+        raise ValueError(f"{waiting} pending replies bear {step} turns of {REPLIES}")
+    return [place * step + turn + 1 for place in range(REPLIES)]
+
+
+def make_due(tx: sa.Connection, keys: vault.Vault, numbers: Sequence[int], now_ms: int) -> None:
+    """These are due, and can be sent to."""
     due = prepared.Prepared(
         sa.update(tables.replies)
         .where(tables.replies.c.id == sa.bindparam("of"))
-        .values(due_ms=now_ms - 1_000, first_ms=now_ms - 7_200_000)
+        .values(
+            due_ms=now_ms - 1_000,
+            first_ms=now_ms - 7_200_000,
+            address_enc=sa.bindparam("sealed"),
+        )
     )
-    due.many(tx, [{"of": place * step + turn + 1} for place in range(count)])
+    due.many(
+        tx,
+        [{"of": n, "sealed": keys.seal(_recipient(n), outbox.place(n))} for n in numbers],
+    )
+
+
+def sent(tx: sa.Connection, numbers: Sequence[int]) -> int:
+    """How many of these really left."""
+    counted = (
+        "SELECT count(*) FROM replies WHERE sent_ms IS NOT NULL "
+        "AND id IN (SELECT value FROM json_each(?))"
+    )
+    return int(tx.exec_driver_sql(counted, (json.dumps(list(numbers)),)).scalar_one())

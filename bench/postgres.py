@@ -30,7 +30,7 @@ WORKERS = (1, 2, 4)
 _DAY_MS = 86_400_000
 
 
-def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
+def bench(quick: bool, told: measure.Told) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
     """Messages and replies a second, each against SQLite in the same run."""
     if postgres.missing() is not None:
         return
@@ -40,6 +40,7 @@ def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench
             seconds: dict[int, list[float]] = {count: [] for count in (0, *WORKERS)}
             for turn in range(rounds):
                 for count, into in seconds.items():
+                    told(f"round {turn + 1} of {rounds}: {kind}, {count or 'SQLite, 1'} at work")
                     place = pathlib.Path(folder, f"{kind}{turn}{count}")
                     place.mkdir()
                     url = cluster.url(cluster.fresh()) if count else f"sqlite:{place / 'bot.db'}"

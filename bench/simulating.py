@@ -19,17 +19,19 @@ from bot.simulate import made
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
+def bench(quick: bool, told: measure.Told) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
     """A made-up flood, and the recorded one where it lies beside the clone."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "made.jsonl.gz"
         people = 1_000 if quick else 8_000
         made.write(path, made.Plan(people=people, pests=people // 100), 2017)
+        told("a made-up flood")
         yield _one("simulate: a made-up flood", path, quick=quick)
-    told = os.environ.get("ANTIRELOU_SHARED")
-    shared = pathlib.Path(told) if told else ROOT.parent / "shared"
+    place = os.environ.get("ANTIRELOU_SHARED")
+    shared = pathlib.Path(place) if place else ROOT.parent / "shared"
     recorded = shared / "scenarios" / "seed-2017.jsonl.gz"
     if recorded.exists() and not quick:
+        told("seed-2017")
         yield _one("simulate: seed-2017", recorded, quick=quick)
 
 

@@ -14,7 +14,7 @@ TEXT = texts.text("fr")
 RULES = settings.Reply()
 
 
-def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
+def bench(quick: bool, told: measure.Told) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench is called so)
     """Microseconds of one call, beside the same number of calls that encode the text."""
     times = 2_000 if quick else 50_000
 
@@ -31,6 +31,7 @@ def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench
             decision.decide(_facts(i), RULES)
 
     for name, work in (("segments of a reply", count), ("decision alone", decide)):
+        told(name)
         ours_s, plain_s = measure.in_turns(work, encode, quick=quick)
         yield measure.Result(
             name=name,
@@ -40,6 +41,7 @@ def bench(quick: bool) -> Iterator[measure.Result]:  # noqa: FBT001 (every bench
             detail={"us": ours_s / times * 1e6, "reference_us": plain_s / times * 1e6},
         )
 
+    told("numbers")
     yield from _numbers(quick=quick)
 
 

@@ -104,17 +104,30 @@ def process(command: list[str], port: int, path: str) -> Iterator[subprocess.Pop
         running.wait(20)
 
 
-@contextlib.contextmanager
-def program(folder: pathlib.Path) -> Iterator[tuple[int, float]]:
-    """`antirelou run` on a database in this folder: its port, and the seconds it took."""
-    port = free_port()
+def _command(folder: pathlib.Path, port: int) -> list[str]:
     config = folder / "config.toml"
     config.write_text(_CONFIG.format(folder=folder, port=port))
     script = pathlib.Path(sys.executable).with_name("antirelou")
     way = [str(script)] if script.exists() else [sys.executable, "-m", "bot"]
-    command = [*way, "run", "--config", str(config)]
-    with started(command, port, "/api/channels") as seconds:
+    return [*way, "run", "--config", str(config)]
+
+
+@contextlib.contextmanager
+def program(folder: pathlib.Path) -> Iterator[tuple[int, float]]:
+    """`antirelou run` on a database in this folder: its port, and the seconds it took."""
+    port = free_port()
+    with started(_command(folder, port), port, "/api/channels") as seconds:
         yield port, seconds
+
+
+@contextlib.contextmanager
+def running(folder: pathlib.Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The same, for whoever wants its process."""
+    port = free_port()
+    command = _command(folder, port)
+    # Not the script: it may be a shell's that has the program as its child.
+    with process([sys.executable, "-m", "bot", *command[-3:]], port, "/api/channels") as made:
+        yield made
 
 
 def reference_s() -> float:

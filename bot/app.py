@@ -21,7 +21,7 @@ import structlog
 from bot import build, config
 from bot.contract import bridge, clock
 from bot.store import beats, database, holds, keyvalue, vault
-from bot.web import server
+from bot.web import guard, places, server
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 _SENDS_LIMIT_S: Final = 4.5
 _WEB_LIMIT_S: Final = 1
 _CLOSE_LIMIT_S: Final = 2.0
+# Connections of the admins' listener: a monitor and some people.
+_ADMINS: Final = 100
 _GAUGES_PERIOD_S: Final = 10.0
 # Longer than the dispatcher's own limit for one send, or a slow provider would look like a hang.
 _DISPATCH_PERIOD_S: Final = 30.0
@@ -85,19 +87,27 @@ def _listeners(
 ) -> Sequence[server.Server]:
     """The public one first, where this process has it; then the admins', if they want one."""
     found = []
+    admins = guard.Limits(max_connections=_ADMINS)
+    # Of what both need at once.
+    all_of_them = places.fit(guard.Limits().max_connections + _ADMINS)
     if role.listens:
         found.append(
             server.Server(
                 made.app,
                 host=told.web.host,
                 port=told.web.port,
+                limits=guard.Limits(max_connections=all_of_them - _ADMINS),
                 stop_limit_s=_WEB_LIMIT_S,
                 trusted=told.web.trusted_proxies,
             )
         )
     if told.web.admin_listen is not None:
         host, port = told.web.admin_listen
-        found.append(server.Server(made.admin, host=host, port=port, stop_limit_s=_WEB_LIMIT_S))
+        found.append(
+            server.Server(
+                made.admin, host=host, port=port, limits=admins, stop_limit_s=_WEB_LIMIT_S
+            )
+        )
     for one in found:
         one.bind()
     return found

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from bot.contract import money
 from bot.policy import exchange, overrides, periods, scopes, settings
-from bot.store import database, events, prepared, ratios, statements, tables
+from bot.store import caps, database, events, postings, prepared, ratios, statements, tables
 
 NO_LIMIT: Final = scopes.NO_LIMIT
-REPLIES: Final = "replies"
+REPLIES: Final = postings.REPLIES
 INBOUND: Final = "inbound"
 DONATIONS: Final = scopes.DONATIONS
 OPINIONS: Final = "opinions"
@@ -33,14 +33,6 @@ convert = exchange.convert
 _caps = tables.caps
 _postings = tables.postings
 
-_USED = prepared.Listed(
-    sa.select(_caps.c.scope, _caps.c.used).where(
-        _caps.c.scope.in_(sa.bindparam("scopes", expanding=True))
-    ),
-    "scopes",
-)
-# The same, and on PostgreSQL theirs until the end: so a hint is the truth, always in one order.
-_USED_HELD = prepared.Listed(_USED.statement.order_by(_caps.c.scope).with_for_update(), "scopes")
 _insert = statements.upsert(_caps)
 _TAKE = prepared.Prepared(
     _insert.on_conflict_do_update(
@@ -75,14 +67,17 @@ def reserve(
     budget: settings.Budget,
     now_ms: int,
     till: Till | None = None,
+    *,
+    later: Sequence[Request] = (),
 ) -> list[str | None]:
     """Reserve for each request in order; None where it holds, else why not (`money`, `quota`).
 
     What is read first is only a hint: the conditional update decides, and raises ConflictError
     (the whole transaction runs again) if another worker was faster. With a `till` it is made by
-    `settle`, without which nothing is reserved.
+    `settle`, without which nothing is reserved. `later`: what this transaction may yet ask for.
     """
-    answers, taken, limits = _judge(tx, requests, budget, now_ms, {} if till is None else till)
+    most = {} if till is None else till
+    answers, taken, limits = _judge(tx, requests, budget, now_ms, most, later=later)
     if till is None:
         _take(tx, taken, limits)
     else:
@@ -92,7 +87,7 @@ def reserve(
     _POST.many(
         tx,
         [
-            _row(now_ms, "reserve", r, r.amount.micros, day, r.amount)
+            postings.row(now_ms, "reserve", r, r.amount.micros, day, r.amount)
             for r, refusal in zip(requests, answers, strict=True)
             if refusal is None and r.amount.micros
         ],
@@ -118,35 +113,44 @@ def _judge(
     budget: settings.Budget,
     now_ms: int,
     till: Till | None = None,
+    *,
+    later: Sequence[Request] = (),
 ) -> tuple[list[str | None], dict[str, int], dict[str, int]]:
     """The answers, and what those that hold take of each scope, with its limit."""
     hour = period(budget, now_ms)
     by_ratio = ratios.room(tx, budget, {r.channel for r in requests}, now_ms)
-    wanted = [
-        scopes.of(
-            budget,
-            channel=r.channel,
-            country=r.country,
-            micros=r.amount.micros,
-            parts=r.parts,
-            hour=hour,
-            crossed=r.crossed,
-            ratio_room=by_ratio.get(r.channel, NO_LIMIT),
-        )
-        for r in requests
-    ]
-    return scopes.judge(wanted, _used(tx, wanted, till))
+    wanted, more = (
+        [
+            scopes.of(
+                budget,
+                channel=r.channel,
+                country=r.country,
+                micros=r.amount.micros,
+                parts=r.parts,
+                hour=hour,
+                crossed=r.crossed,
+                ratio_room=by_ratio.get(r.channel, NO_LIMIT),
+            )
+            for r in these
+        ]
+        for these in (requests, later)
+    )
+    return scopes.judge(wanted, _used(tx, wanted, till, scopes.asked(more)))
 
 
 def _used(
-    tx: sa.Connection, wanted: Sequence[Sequence[scopes.Scope]], till: Till | None
+    tx: sa.Connection,
+    wanted: Sequence[Sequence[scopes.Scope]],
+    till: Till | None,
+    later: Iterable[str],
 ) -> dict[str, int]:
     """What is in use of each scope; with a till, where it may become short, nobody else's since."""
     asked = scopes.asked(wanted)
-    used: dict[str, int] = dict(_USED.rows(tx, sorted(asked)))
+    used: dict[str, int] = dict(caps.USED.rows(tx, sorted(asked)))
     if till is not None:
         if not scopes.room(asked, used, _FAR):
-            used = dict(_USED_HELD.rows(tx, sorted(asked)))
+            # With them all that is to be taken yet: the order holds within a statement only.
+            used = dict(caps.HELD.rows(tx, sorted({*asked, *till, *later})))
         for name, (x, _) in till.items():
             used[name] = used.get(name, 0) + x
     return used
@@ -158,29 +162,6 @@ def _take(tx: sa.Connection, taken: Mapping[str, int], limits: Mapping[str, int]
     rows = [{"scope": s, "used": x, "limit": limits[s]} for s, x in sorted(taken.items())]
     if _TAKE.many(tx, rows) != len(rows):
         raise database.ConflictError("a cap was reached by another worker")
-
-
-def _row(  # noqa: PLR0917 (a posting's columns in their order)
-    at_ms: int,
-    kind: str,
-    of: Request | Reservation,
-    micros: int,
-    day: str,
-    amount: Amount | None,
-) -> dict[str, Any]:
-    return {
-        "at_ms": at_ms,
-        "account": REPLIES,
-        "kind": kind,
-        "reply_id": of.reply_id,
-        "amount_micros": micros,
-        "original_micros": amount.original.micros if amount else None,
-        "original_currency": amount.original.currency if amount else None,
-        "rate_micros": amount.rate_micros if amount else None,
-        "day": day,
-        "channel": of.channel,
-        "country": of.country,
-    }
 
 
 def _add(tx: sa.Connection, deltas: Mapping[str, int]) -> None:
@@ -201,15 +182,26 @@ def void(
     tx: sa.Connection, held: Iterable[Reservation], budget: settings.Budget, now_ms: int
 ) -> None:
     """Give reservations back: only when it is certain that nothing went out."""
+    held = list(held)
+    hold(tx, held, budget)
     deltas: dict[str, int] = {}
     rows = []
     for one in held:
         for scope, x, *_ in _of(budget, one):
             deltas[scope] = deltas.get(scope, 0) - x
         if one.micros:
-            rows.append(_row(now_ms, "void", one, -one.micros, one.period[:10], None))
+            rows.append(postings.row(now_ms, "void", one, -one.micros, one.period[:10], None))
     _move(tx, deltas)
     _POST.many(tx, rows)
+
+
+def hold(tx: sa.Connection, these: Iterable[Reservation], budget: settings.Budget) -> None:
+    """Take the rows of what `void` and `post` are about to change, all at once, in the one order.
+
+    Each does so for itself; who calls several in one transaction does it before the first.
+    """
+    whole = (dataclasses.replace(one, micros=max(one.micros, 1)) for one in these)
+    caps.HELD.rows(tx, sorted({scope for one in whole for scope, *_ in _of(budget, one)}))
 
 
 def _of(budget: settings.Budget, one: Reservation) -> list[scopes.Scope]:
@@ -238,8 +230,10 @@ def post(
     rows, posted = [], []
     if told:
         budget = overrides.budget(budget, events.controls(tx))
-    for one, price in told:
-        amount = convert(budget, price)
+    amounts = [convert(budget, price) for _, price in told]
+    pairs = zip(told, amounts, strict=True)
+    hold(tx, [one for (one, _), told_ in pairs if told_ and told_.micros != one.micros], budget)
+    for (one, price), amount in zip(told, amounts, strict=True):
         if amount is None:
             _doubt(tx, price, {"reply": one.reply_id, "channel": one.channel}, now_ms)
         late = 0
@@ -247,9 +241,9 @@ def post(
             late = _correct(tx, one, amount.micros - one.micros, budget, now_ms)
         micros = amount.micros if amount else one.micros
         day = one.period[:10]
-        rows.append(_row(now_ms, "post", one, micros - one.micros - late, day, amount))
+        rows.append(postings.row(now_ms, "post", one, micros - one.micros - late, day, amount))
         if late:
-            rows.append(_row(now_ms, "carry", one, late, _next(budget, day, now_ms), None))
+            rows.append(postings.row(now_ms, "carry", one, late, _next(budget, day, now_ms), None))
         posted.append(micros)
     _POST.many(tx, rows)
     return posted
@@ -295,7 +289,7 @@ def _correct(
 
 def _excess(tx: sa.Connection, capped: Mapping[str, int | None], diff: int) -> dict[str, int]:
     """How much of `diff` would pass each cap."""
-    used: dict[str, int] = dict(_USED_HELD.rows(tx, sorted(capped)))
+    used: dict[str, int] = dict(caps.HELD.rows(tx, sorted(capped)))
     return {
         scope: 0 if cap is None else min(max(used.get(scope, 0) + diff - cap, 0), max(diff, 0))
         for scope, cap in capped.items()
@@ -320,7 +314,9 @@ def take_inbound(
             _add(tx, {odd: 1})
             amount = Amount(micros=0, original=told, rate_micros=0)
         total += amount.micros
-        rows.append(_apart(now_ms, INBOUND, amount.micros, amount, day) | {"channel": channel})
+        rows.append(
+            postings.apart(now_ms, INBOUND, amount.micros, amount, day) | {"channel": channel}
+        )
     if not rows:
         return
     scope = f"inbound:{day}"
@@ -332,23 +328,6 @@ def take_inbound(
     _POST.many(tx, rows)
 
 
-def _apart(at_ms: int, account: str, micros: int, amount: Amount, day: str) -> dict[str, Any]:
-    """A posting outside the account of replies."""
-    return {
-        "at_ms": at_ms,
-        "account": account,
-        "kind": "post",
-        "reply_id": None,
-        "amount_micros": micros,
-        "original_micros": amount.original.micros,
-        "original_currency": amount.original.currency,
-        "rate_micros": amount.rate_micros or None,
-        "day": day,
-        "channel": None,
-        "country": None,
-    }
-
-
 def take_opinions(
     tx: sa.Connection, one: Amount, most: int, budget: settings.Budget, now_ms: int
 ) -> int:
@@ -358,7 +337,9 @@ def take_opinions(
     n = min(most, max(cap - used(tx, scope), 0) // max(one.micros, 1))
     if n > 0:
         _take(tx, {scope: n * one.micros}, {scope: cap})
-        _POST.many(tx, [_apart(now_ms, OPINIONS, n * one.micros, one, day) | {"kind": "reserve"}])
+        _POST.many(
+            tx, [postings.apart(now_ms, OPINIONS, n * one.micros, one, day) | {"kind": "reserve"}]
+        )
     return n
 
 
@@ -369,7 +350,9 @@ def void_opinions(
     if n and one.micros:
         day = periods.day(then_ms, budget.timezone)
         _add(tx, {f"{OPINIONS}:{day}": -n * one.micros})
-        _POST.many(tx, [_apart(then_ms, OPINIONS, -n * one.micros, one, day) | {"kind": "void"}])
+        _POST.many(
+            tx, [postings.apart(then_ms, OPINIONS, -n * one.micros, one, day) | {"kind": "void"}]
+        )
 
 
 def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int) -> int:
@@ -377,7 +360,7 @@ def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int)
     told = money.Money(micros, budget.currency)
     amount = Amount(micros=micros, original=told, rate_micros=money.MICROS)
     day = periods.day(now_ms, budget.timezone)
-    _POST.many(tx, [_apart(now_ms, DONATIONS, -micros, amount, day)])
+    _POST.many(tx, [postings.apart(now_ms, DONATIONS, -micros, amount, day)])
     _add(tx, {DONATIONS: -micros})
     events.append(tx, now_ms, "donation", {"micros": micros})
     return -used(tx, DONATIONS)
@@ -385,7 +368,7 @@ def donate(tx: sa.Connection, micros: int, budget: settings.Budget, now_ms: int)
 
 def used(tx: sa.Connection, scope: str) -> int:
     """What is reserved or posted in a scope."""
-    found: dict[str, int] = dict(_USED.rows(tx, [scope]))
+    found: dict[str, int] = dict(caps.USED.rows(tx, [scope]))
     return found.get(scope, 0)
 
 

@@ -34,7 +34,7 @@ class DueReply(NamedTuple):
     own_address: str
     country: str | None
     language: str
-    address_enc: bytes
+    address_enc: bytes | None
     text_enc: bytes | None
     first_ms: int
     due_ms: int

@@ -9,16 +9,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
 from bot.cli import beginning as beginning
+from bot.cli import evidence as evidence
 from bot.cli import holding_back as holding_back
 from bot.cli import keyring as keyring
 from bot.cli import looking as looking
 from bot.cli import options as options
 from bot.cli import paging as paging
+from bot.cli import press as press
 from bot.cli import running as running
 from bot.cli import saving as saving
 from bot.cli import setting_up as setting_up
@@ -37,6 +39,21 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _begin(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, help="Show the version and end.", callback=looking.told
+        ),
+    ] = False,
+) -> None:
+    _ = version
+
+
 for _room in (
     beginning,
     running,
@@ -50,6 +67,8 @@ for _room in (
     vaulting,
     saving,
     paging,
+    press,
+    evidence,
 ):
     _room.register(app)
 

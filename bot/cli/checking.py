@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy import exc, pool
+from sqlalchemy import exc
+from sqlalchemy import pool as pooling
 
 from bot import build, config, registry
-from bot.cli import bridging, opening, options, pricing
-from bot.console import render, results
+from bot.cli import bridging, opening, options, owning, pricing
+from bot.console import pool, render, results
 from bot.contract import address, bridge, segments
 from bot.policy import numbers, texts
 from bot.store import choosing, database, schema, vault
@@ -87,7 +88,7 @@ def look(told: options.Told, *, offline: bool = False) -> Found:
         found.faults += [f"{key}: {text}" for key, text in error.faults]
     found.faults += _handle(settings, made, found)
     found.faults += _clock()
-    found.faults += _database(settings)
+    found.faults += _database(settings, found)
     found.faults += _port(settings.web)
     found.warnings += _unwise(settings, made)
     found.costs += _costs(settings, made)
@@ -134,10 +135,10 @@ def _clock() -> Iterator[str]:
 # ---------------------------------------------------------------- database and keys
 
 
-def _database(settings: config.Settings) -> Iterator[str]:
+def _database(settings: config.Settings, found: Found) -> Iterator[str]:
     path, key_file = settings.store.file, settings.store.key_file
     if path is None:
-        yield from _server(settings)
+        yield from _server(settings, found)
         return
     if not path.exists():
         yield from _room_for(path, "store.url")
@@ -150,7 +151,7 @@ def _database(settings: config.Settings) -> Iterator[str]:
     for place in (path, folder):
         if not os.access(place, os.W_OK):
             yield f"store.url: {place} cannot be written; mend its owner or mode"
-    yield from _inside(path, key_file, settings.core.budget.currency)
+    yield from _inside(path, settings, found)
 
 
 def _room_for(path: pathlib.Path, key: str) -> Iterator[str]:
@@ -169,7 +170,7 @@ def _key_faults(key_file: pathlib.Path) -> Iterator[str]:
         yield f"store.key_file: {error}"
 
 
-def _inside(path: pathlib.Path, key_file: pathlib.Path, currency: str) -> Iterator[str]:
+def _inside(path: pathlib.Path, settings: config.Settings, found: Found) -> Iterator[str]:
     """What is wrong inside an existing database, by a reader that can change nothing."""
     # Without a log nobody has it open, and even a reader would make one if it were not told so.
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
@@ -178,20 +179,21 @@ def _inside(path: pathlib.Path, key_file: pathlib.Path, currency: str) -> Iterat
         where = f"{path.absolute().as_uri()}?mode=ro{alone}"
         return sqlite3.connect(where, uri=True, timeout=2)
 
-    engine = sa.create_engine("sqlite://", creator=creator, poolclass=pool.NullPool)
+    engine = sa.create_engine("sqlite://", creator=creator, poolclass=pooling.NullPool)
     try:
         with engine.connect() as tx:
-            known = _known(tx, currency)
+            known = _known(tx, settings.core.budget.currency)
     except exc.DBAPIError as error:
         yield f"store.url: {path} cannot be read ({error.orig}); is it a database of antirelou?"
         return
     if known is None:
         yield f"store.url: {path} is no database of antirelou; name another file"
         return
-    yield from _unfit(known, key_file)
+    found.warnings += owning.warnings(known.own, settings)
+    yield from _unfit(known, settings.store.key_file)
 
 
-def _server(settings: config.Settings) -> Iterator[str]:
+def _server(settings: config.Settings, found: Found) -> Iterator[str]:
     """The same for one that is no file; an empty one is as good as none, `run` fills it."""
     key_file = settings.store.key_file
 
@@ -209,6 +211,7 @@ def _server(settings: config.Settings) -> Iterator[str]:
         yield f"store.url: {error}".replace("store.url: store.url:", "store.url:")
         return
     if known is not None:
+        found.warnings += owning.warnings(known.own, settings)
         yield from _unfit(known, key_file)
     elif key_file.exists():
         yield from _key_faults(key_file)
@@ -224,6 +227,7 @@ class _Known:
     keys: Mapping[str, str]
     wrong: str | None
     moved: bool
+    own: tuple[pool.Own, ...]
 
 
 def _known(tx: sa.Connection, currency: str) -> _Known | None:
@@ -235,6 +239,7 @@ def _known(tx: sa.Connection, currency: str) -> _Known | None:
         keys=schema.expected(tx),
         wrong=schema.misfit(tx, currency),
         moved=schema.moved(tx),
+        own=pool.listed(tx) if revision == schema.HEAD else (),
     )
 
 

@@ -268,10 +268,10 @@ def _table(one: _Channel) -> str:
 
 
 def _toml(value: object) -> str:
-    """A value as TOML; its strings take the same escapes as JSON's."""
+    """A value as TOML; its strings take JSON's escapes, but no surrogates and no raw DEL."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value)
+        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _faults(text: str) -> list[str]:

@@ -170,7 +170,7 @@ def addresses(
     """Our own addresses: offered, resting or retired.
 
     A resting one is no longer offered and still answers; a retired one is kept for a year, so
-    that it never reaches a private person. The public page follows at the next start.
+    that it never reaches a private person. `list` says what comes next, and when.
     """
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import pool, render  # noqa: PLC0415 (slow to import)
@@ -205,13 +205,24 @@ def version(
     json_: options.Json = False,
 ) -> None:
     """The version of this program."""
-    from importlib import metadata  # noqa: PLC0415 (slow to import)
-
-    try:
-        found = metadata.version("antirelou")
-    except metadata.PackageNotFoundError:
-        options.fail(["not installed, so without a version; run make setup"])
+    found = _installed()
     if json_:
         options.put_json({"version": found, "python": sys.version.split()[0]})
     else:
         typer.echo(f"antirelou {found}")
+
+
+def told(asked: bool) -> None:  # noqa: FBT001 (typer gives it so)
+    """`antirelou --version`, as people type it first."""
+    if asked:
+        typer.echo(f"antirelou {_installed()}")
+        raise typer.Exit
+
+
+def _installed() -> str:
+    from importlib import metadata  # noqa: PLC0415 (slow to import)
+
+    try:
+        return metadata.version("antirelou")
+    except metadata.PackageNotFoundError:
+        options.fail(["not installed, so without a version; run make setup"])

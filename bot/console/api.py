@@ -80,6 +80,7 @@ def state(
         "mode": present.mode,
         "mode_why": as_json(present.why),
         "mode_until_ms": present.until_ms,
+        "mode_by_hand": present.by_hand,
         "paused": claim.paused(events.controls(tx), None, now_ms),
         "queue": status.queue(tx),
         "next_due_ms": outbox.next_due(tx),

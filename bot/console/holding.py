@@ -247,6 +247,9 @@ def _sort(
     refused: list[Refusal] = []
     for one in wanted:
         row = rows.get(one)
+        if row is not None and row["person_id"] not in people:
+            # Its person was erased while it was on its way, and is gone by now.
+            row = None
         if row is None:
             why: Words | None = said("There is no such reply.", "Cette réponse n'existe pas.")
         else:

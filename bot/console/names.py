@@ -13,16 +13,24 @@ _CODE_CHARACTERS: Final = 4
 _LARGEST_ID: Final = 1 << 63
 
 
+def letters(drawn: bytes, length: int) -> str:
+    """A code to read and type: base 32 in lower case, with 9 for x.
+
+    Matrix clients draw the x of 4x5 as a multiplication sign, which nobody could type.
+    """
+    return base64.b32encode(drawn).decode().lower().replace("x", "9")[:length]
+
+
 def person(keys: vault.Vault, person_id: int) -> str:
     """`#k7f2`: always the same for one person, says nothing about the address."""
     drawn = keys.hash("code", str(person_id))[:_CODE_BYTES]
-    return "#" + base64.b32encode(drawn).decode().lower()[:_CODE_CHARACTERS]
+    return "#" + letters(drawn, _CODE_CHARACTERS)
 
 
 def topic(keys: vault.Vault, word: int) -> str:
     """`t-k7f2`: always the same for one topic, says nothing about its words."""
     drawn = keys.hash("topic", str(word))[:_CODE_BYTES]
-    return "t-" + base64.b32encode(drawn).decode().lower()[:_CODE_CHARACTERS]
+    return "t-" + letters(drawn, _CODE_CHARACTERS)
 
 
 def reply_id(keys: vault.Vault, text: str) -> int | None:

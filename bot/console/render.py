@@ -18,7 +18,7 @@ from bot.console.pool import Own
 from bot.console.results import Done
 from bot.console.status import Status
 from bot.console.story import Story
-from bot.contract import money
+from bot.contract import bridge, money
 from bot.policy import reasons
 
 Lines = Iterable[console.RenderableType]
@@ -36,6 +36,10 @@ class Times:
         if moment_ms is None:
             return "-"
         return dt.datetime.fromtimestamp(moment_ms / 1000, self._zone).strftime("%Y-%m-%d %H:%M")
+
+    def day(self, moment_ms: int) -> str:
+        """`2026-11-22`."""
+        return dt.datetime.fromtimestamp(moment_ms / 1000, self._zone).date().isoformat()
 
 
 def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> table.Table:
@@ -265,5 +269,16 @@ def addresses(found: Sequence[Own], times: Times) -> Lines:
     if not found:
         yield "No address is configured."
         return
-    rows = [(o.channel, o.network, o.value, o.state, times.at(o.since_ms)) for o in found]
-    yield grid("", ("channel", "network", "address", "state", "since"), rows)
+    steps = {bridge.State.OFFERED: "rest it from", bridge.State.RETIRED: "keep it until"}
+    rows = [
+        (
+            o.channel,
+            o.network,
+            o.value,
+            o.state,
+            times.at(o.since_ms),
+            "" if o.due_ms is None else f"{steps[bridge.State(o.state)]} {times.day(o.due_ms)}",
+        )
+        for o in found
+    ]
+    yield grid("", ("channel", "network", "address", "state", "since", "then"), rows)

@@ -201,6 +201,7 @@ def _facts(
         mode_holds=seen.mode in byhand.HOLDING,
         superseded=reply.superseded,
         restored=reply.first_ms < restored_ms,
+        erased=reply.address_enc is None,
     )
 
 
@@ -301,7 +302,8 @@ def _reserve(
         return [], []
     core = plan.core
     requests = [one.request for one in ready]
-    answers = ledger.reserve(tx, requests, core.budget, now_ms, moves.till)
+    later = [request for one in ready for request in one.others]
+    answers = ledger.reserve(tx, requests, core.budget, now_ms, moves.till, later=later)
     period = ledger.period(core.budget, now_ms)
     until_ms = now_ms + core.reply.window_days * _DAY_MS
     claims, rows, windows, others = [], [], [], []

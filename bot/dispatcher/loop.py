@@ -111,18 +111,17 @@ class Dispatcher:
         # All begin in the turn of the loop in which the answer came.
         names = {asyncio.create_task(self._one(claim)): claim for claim in go}
         going = {claim.id for claim in go}
-        results: list[recording.Result] = [(c, None) for c in claims if c.id not in going]
+        stayed: list[recording.Result] = [(c, None) for c in claims if c.id not in going]
         waiting = set(names)
         # One timer for all of them: one each would be a tenth of what a send costs here.
         limit = asyncio.get_running_loop().call_later(SEND_LIMIT_S, _cut, tuple(names))
         try:
+            if stayed:
+                # Not with what comes back first, which may take as long as a send may.
+                await self._record(stayed)
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                results += [(names[task], _outcome(names[task], task)) for task in done]
-                await self._record(results)
-                results = []
-            if results:
-                await self._record(results)
+                await self._record([(names[task], _outcome(names[task], task)) for task in done])
         finally:
             limit.cancel()
             _cut(waiting)

@@ -48,6 +48,8 @@ def record(
     states = outbox.states(tx, [claim.id for claim, _ in results])
     late = [(c, o) for c, o in results if states.get(c.id) == State.UNKNOWN]
     results = [(c, o) for c, o in results if states.get(c.id) == State.SENDING]
+    moving = [c.reservation for c, o in [*late, *results] if _moves_money(c, o, core.budget)]
+    ledger.hold(tx, moving, core.budget)
     _late(tx, late, core, now_ms)
     accepted = [(c, o) for c, o in results if isinstance(o, outcomes.Accepted)]
     # What was handed over before may be out, whatever the network says to the repeat.
@@ -76,6 +78,14 @@ def record(
         now_ms,
         {"sent": len(accepted), "rejected": len(refused), "unknown": len(unknown)},
     )
+
+
+def _moves_money(claim: Claim, outcome: outcomes.Outcome | None, budget: settings.Budget) -> bool:
+    """Whether it may change what its caps hold."""
+    if not isinstance(outcome, outcomes.Accepted):
+        return not isinstance(outcome, outcomes.Unknown)
+    told = None if outcome.price is None else ledger.convert(budget, outcome.price)
+    return told is not None and told.micros != claim.reservation.micros
 
 
 def _late(tx: sa.Connection, results: Sequence[Result], core: settings.Core, now_ms: int) -> None:

@@ -69,7 +69,14 @@ class Ready:
     @property
     def request(self) -> ledger.Request:
         """What it wants to reserve."""
-        way = self.ways[0]
+        return self._by(self.ways[0])
+
+    @property
+    def others(self) -> list[ledger.Request]:
+        """What it may want yet, by its other ways."""
+        return [self._by(way) for way in self.ways[1:]]
+
+    def _by(self, way: Way) -> ledger.Request:
         return ledger.Request(
             reply_id=self.reply.id,
             channel=way.offer.channel,

@@ -1,34 +1,35 @@
 """The core's side of `contract.intake`: micro-batches in, one durable transaction each.
 
 What waits while one transaction commits is the next one's batch; an idle door adds no delay.
-The queue is bounded: past it a bridge is told NotStored before memory grows.
+The queue is bounded: past it a bridge is told NotStored before memory grows, and before that
+whoever brings what is worth least (`heard`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
 from bot.contract import address, clock, intake, messages
-from bot.inbox import fold, load, merge, save, state
-from bot.store import database, events, people, tables
+from bot.inbox import fold, heard, load, merge, save, state
+from bot.store import database, events, gather, people, tables
 
 BATCH: Final = 256
 QUEUE: Final = 4_096
+ALONE: Final = 896
+"""Past so many that wait, a message that comes by itself (a webhook's) is turned away.
+
+Fewer than the connections that the web floor holds (`web.guard.Limits`): receipts, health and
+pages find one however many messages wait for the disk.
+"""
+REPEATS: Final = 640
+"""Past so many, those that are worth least (`heard`); two batches, so that a burst is no raid."""
+
+_Part = tuple[Sequence[messages.InboundMessage], tuple[str, str] | None]
 
 _i, _p = tables.identities, tables.persons
-
-
-@dataclasses.dataclass(slots=True)
-class _Waiting:
-    batch: Sequence[messages.InboundMessage]
-    cursor: tuple[str, str] | None
-    done: asyncio.Future[None]
 
 
 def take_in(
@@ -36,8 +37,8 @@ def take_in(
     context: state.Context,
     batch: Sequence[messages.InboundMessage],
     now_ms: int,
-) -> None:
-    """The whole of intake in one transaction."""
+) -> list[state.Item]:
+    """The whole of intake in one transaction; gives what was there, seen before or not."""
     items = load.items(context, batch, now_ms)
     fresh = load.unseen(tx, items)
     duplicates = len(items) - len(fresh)
@@ -53,6 +54,7 @@ def take_in(
         rest = rest[done:]
         if rest and not done:
             merge.join(tx, load.known(tx, rest[:1]).owners(rest[0]), rest[0].at_ms)
+    return items
 
 
 class Inbox:
@@ -63,14 +65,13 @@ class Inbox:
         self._store = store
         self._context = context
         self._clock = moment
-        self._waiting: deque[_Waiting] = deque()
-        self._messages = 0
-        self._draining: asyncio.Task[None] | None = None
+        self._heard = heard.Heard()
+        self._queue: gather.Queue[_Part] = gather.Queue(self._write, batch=BATCH, name="intake")
 
     @property
     def waiting(self) -> int:
         """Messages that wait to be stored."""
-        return self._messages
+        return self._queue.size
 
     async def accept(
         self,
@@ -84,14 +85,16 @@ class Inbox:
         if self._store.inline:
             await self._write([(batch, kept)])
             return
-        if self._messages + len(batch) > QUEUE and self._waiting:
-            raise intake.NotStoredError("too many messages wait to be stored", retry_after_s=2)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(batch, kept, done))
-        self._messages += len(batch)
-        if self._draining is None or self._draining.done():
-            self._draining = asyncio.create_task(self._drain(), name="intake")
-        await done
+        await self._queue.put((batch, kept), len(batch), self._most(batch, kept))
+
+    def _most(self, batch: Sequence[messages.InboundMessage], kept: tuple[str, str] | None) -> int:
+        """How many may wait, this one with them."""
+        if len(batch) != 1 or kept is not None:
+            return QUEUE
+        # Nobody is asked who he is before it matters.
+        crowded = self._queue.size >= REPEATS
+        least = crowded and self._heard.is_repeat(self._context, batch[0])
+        return min(REPEATS if least else ALONE, QUEUE)
 
     async def cursor(self, channel: str) -> str | None:
         """As contract.intake.Intake.cursor."""
@@ -125,59 +128,25 @@ class Inbox:
         except database.StoreAwayError as error:
             raise intake.NotStoredError(str(error)) from None
 
-    async def _drain(self) -> None:
-        while self._waiting:
-            taken = [self._waiting.popleft()]
-            size = len(taken[0].batch)
-            while self._waiting and size + len(self._waiting[0].batch) <= BATCH:
-                taken.append(self._waiting.popleft())
-                size += len(taken[-1].batch)
-            await self._settle(taken)
-            self._messages -= size
-
-    async def _settle(self, taken: list[_Waiting]) -> None:
-        """Store together; if the batch itself is at fault, one by one, so that one fails alone."""
-        outcome = await self._try(taken)
-        away = isinstance(outcome, intake.NotStoredError) and not isinstance(
-            outcome.__cause__, database.AgainstError
-        )
-        if outcome is not None and not away and len(taken) > 1:
-            for one in taken:
-                _tell([one], await self._try([one]))
-            return
-        _tell(taken, outcome)
-
-    async def _try(self, taken: list[_Waiting]) -> BaseException | None:
-        parts = [(one.batch, one.cursor) for one in taken]
-        (outcome,) = await asyncio.gather(self._write(parts), return_exceptions=True)
-        return outcome
-
     async def _write(
         self,
-        parts: list[tuple[Sequence[messages.InboundMessage], tuple[str, str] | None]],
+        parts: Iterable[_Part],
     ) -> None:
         now_ms = clock.to_ms(self._clock.now())
         batch = [message for messages_, _ in parts for message in messages_]
 
-        def work(tx: sa.Connection) -> None:
-            take_in(tx, self._context, batch, now_ms)
+        def work(tx: sa.Connection) -> list[state.Item]:
+            taken = take_in(tx, self._context, batch, now_ms)
             for _, cursor in parts:
                 if cursor is not None:
                     save.cursor(tx, *cursor)
+            return taken
 
         try:
             # A transaction that lost a race is run again with fresh ids.
             await self._context.ids.top_up(self._store, database.TRIES * len(batch))
-            await self._store.write(work, together=True)
+            stored = await self._store.write(work, together=True)
         except database.StoreAwayError as error:
             raise intake.NotStoredError(str(error)) from error
-
-
-def _tell(taken: list[_Waiting], outcome: BaseException | None) -> None:
-    for one in taken:
-        if one.done.done():
-            continue
-        if outcome is None:
-            one.done.set_result(None)
-        else:
-            one.done.set_exception(outcome)
+        for item in stored:
+            self._heard.note(item.hashes[0][0])

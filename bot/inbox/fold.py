@@ -83,21 +83,28 @@ def facts(
     wish = message.wish
     if wish is None and message.kind is messages.Kind.TEXT:
         wish = optout.read(message.text)
-    by_machine = bool(message.text) and machine.kind(message.text) is not None
+    # Known silences are the cheapest: of a raid's messages most are.
+    unwanted = person.opted_out_ms is not None or person.blocked_ms is not None
+    settled = unwanted and wish is None
+    by_machine = not settled and bool(message.text) and machine.kind(message.text) is not None
+    silent = settled or person.waiting is not None or person.blocked_until_ms > item.at_ms
     return (
         decision.Facts(
             at_ms=item.at_ms,
             kind=message.kind,
             wish=wish,
             machine=by_machine,
-            lane=None if by_machine or wish is not None else distress.lane(message.text),
+            lane=(
+                None if settled or by_machine or wish is not None else distress.lane(message.text)
+            ),
             proof=proof.read(message.text) is not None,
             ineligible=ineligible,
             opted_out=person.opted_out_ms is not None,
             blocked=person.blocked_ms is not None,
             blocked_until_ms=person.blocked_until_ms,
             pending=person.waiting is not None,
-            draw=context.keys.draw("delay", item.fresh[0].hex()),
+            # Who gets no reply needs no delay.
+            draw=0.0 if silent else context.keys.draw("delay", item.fresh[0].hex()),
             release=message.channel in context.core.reply.release_channels,
         ),
         number,

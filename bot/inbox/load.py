@@ -65,7 +65,7 @@ def items(
     keys = context.keys
     out = []
     for told in batch:
-        message = _spelled(told)
+        message = spelled(told)
         names = [f"{message.channel}\x00{message.provider_id}"]
         if message.fingerprint is not None:
             names.append(f"{message.channel}\x00\x00{message.fingerprint}")
@@ -87,7 +87,7 @@ def items(
     return out
 
 
-def _spelled(message: messages.InboundMessage) -> messages.InboundMessage:
+def spelled(message: messages.InboundMessage) -> messages.InboundMessage:
     """One number, one spelling: `+330639...` and `+33639...` are one person."""
     if message.sender.network != address.SMS:
         return message

@@ -27,7 +27,12 @@ def hasher(keys: vault.Vault) -> Callable[[str], int]:
 
 def common(hashed: Callable[[str], int]) -> frozenset[int]:
     """What everybody says, as its keyed words."""
-    return frozenset(hashed(w) for said in smalltalk.words() for w in words.of(said))
+    return frozenset(map(hashed, _everybodys()))
+
+
+@functools.cache
+def _everybodys() -> frozenset[str]:
+    return frozenset(w for said in smalltalk.words() for w in words.of(said))
 
 
 def note(context: state.Context, item: state.Item, written: state.Written) -> bytes:

@@ -47,9 +47,8 @@ class Sweeps:
         out = {"swept": 0, "sweeps_failed": 0}
         for name, way in self._ways.items():
             since_ms = await self._since(store, name, now_ms)
-            sweep = asyncio.wait_for(way.sweep(self._door, clock.from_ms(since_ms)), LIMIT_S)
             # One bridge's trouble must not keep the others from being swept.
-            (listed,) = await asyncio.gather(sweep, return_exceptions=True)
+            (listed,) = await asyncio.gather(self._listed(way, since_ms), return_exceptions=True)
             if isinstance(listed, BaseException):
                 out["sweeps_failed"] += 1
                 _log.warning("sweep_failed", channel=name, error=type(listed).__name__)
@@ -59,6 +58,11 @@ class Sweeps:
             row = {"channel": name, "key": _KEY, "value": str(now_ms)}
             await store.write(functools.partial(_remember, row=row))
         return out
+
+    async def _listed(self, way: bridge.SweepsInbound, since_ms: int) -> int:
+        """The sweep begins only where it is awaited: a cancelled step leaves none behind."""
+        async with asyncio.timeout(LIMIT_S):
+            return await way.sweep(self._door, clock.from_ms(since_ms))
 
     async def _since(self, store: database.Store, name: str, now_ms: int) -> int:
         def work(tx: sa.Connection) -> str | None:

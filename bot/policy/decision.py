@@ -143,7 +143,8 @@ class DueFacts:
     `superseded`: his window is another reply's by now. `topic`: a new topic shared by many, that
     he writes about too. `approved`: a moderator let it go. `mode_holds`: the breaker's mode lets
     nothing go by itself. `restored`: he wrote before a backup was put back, so what is known of
-    him may be of before he was answered.
+    him may be of before he was answered. `erased`: he was forgotten while it was being sent, and
+    nobody knows any more where to send it.
     """
 
     now_ms: int
@@ -157,6 +158,7 @@ class DueFacts:
     mode_holds: bool = False
     superseded: bool = False
     restored: bool = False
+    erased: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,7 @@ _OPTED_OUT: Final = Due(step=Step.CANCEL, reason=Reason.OPTED_OUT)
 _BLOCKED: Final = Due(step=Step.CANCEL, reason=Reason.BLOCKED)
 _MERGED: Final = Due(step=Step.CANCEL, reason=Reason.MERGED)
 _EXPIRED: Final = Due(step=Step.EXPIRE, reason=Reason.EXPIRED)
+_ERASED: Final = Due(step=Step.CANCEL, reason=Reason.BY_HAND)
 _RESTORED: Final = Due(step=Step.HOLD, reason=Reason.RESTORED)
 _NEW_TOPIC: Final = Due(step=Step.HOLD, reason=Reason.NEW_TOPIC)
 _MODE: Final = Due(step=Step.HOLD, reason=Reason.MODE)
@@ -186,6 +189,8 @@ def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
     """
     if facts.opted_out or facts.blocked:
         return _OPTED_OUT if facts.opted_out else _BLOCKED
+    if facts.erased:
+        return _ERASED
     if not facts.automatic:
         return _SEND
     return _MERGED if facts.superseded else _by_time(facts, rules)

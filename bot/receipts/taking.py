@@ -22,13 +22,16 @@ from bot.contract import clock, intake, messages, money
 from bot.policy import lifecycle, periods, settings
 from bot.policy.lifecycle import State
 from bot.receipts import retries
-from bot.store import database, events, ids, people, tables, vault
+from bot.store import database, events, gather, ids, people, tables, vault
 
 EARLY_KEPT_MS: Final = 7 * 86_400_000
 # Most early receipts belong to other programs of the same account: bounded by channel, the
 # oldest go.
 EARLY_KEPT: Final = 20_000
 SLICE: Final = 500
+BATCH: Final = 128
+# More than all replies that can be under way at once.
+WAITING: Final = 2_048
 _REASON_CHARACTERS: Final = 64
 
 _e, _p, _r = tables.receipts, tables.persons, tables.replies
@@ -48,6 +51,14 @@ _EARLY_ID = (
 _EARLY_PROVIDER = sa.select(_e.c.id).join(
     _r, sa.and_(_r.c.provider_id == _e.c.provider_id, _r.c.channel == _e.c.channel)
 )
+_EARLY_ANY = sa.union(_EARLY_ID, _EARLY_PROVIDER).subquery()
+_EARLY = (
+    sa.select(_e)
+    .where(_e.c.id.in_(sa.select(_EARLY_ANY.c.id)))
+    .order_by(_e.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_EARLY_OLD = sa.delete(_e).where(_e.c.at_ms < sa.bindparam("old_ms"))
 _OPT_OUT = (
     sa.update(_p)
     .where(_p.c.id == sa.bindparam("person"), _p.c.opted_out_ms.is_(None))
@@ -100,18 +111,28 @@ class Receipts:
         self._core = core
         self._clock = moment
         self._ids = ids
+        self._queue: gather.Queue[Sequence[messages.DeliveryReceipt]] = gather.Queue(
+            self._write, batch=BATCH, name="receipts"
+        )
         self._again = retries.Again(
             keys=keys, rules=core.reply, new_id=functools.partial(ids.take, "replies")
         )
 
     async def take(self, batch: Sequence[messages.DeliveryReceipt]) -> None:
-        """As contract.intake.Intake.receipts."""
+        """As contract.intake.Intake.receipts; in a lane of their own, beside messages."""
+        if self._store.inline:
+            await self._write([batch])
+            return
+        await self._queue.put(batch, len(batch), WAITING)
+
+    async def _write(self, parts: list[Sequence[messages.DeliveryReceipt]]) -> None:
+        batch = [one for part in parts for one in part]
         now_ms = clock.to_ms(self._clock.now())
         try:
             await self._ids.top_up(self._store, database.TRIES * len(batch))
             await take(self._store, self._core, self._again, batch, now_ms)
         except database.StoreAwayError as error:
-            raise intake.NotStoredError(str(error)) from None
+            raise intake.NotStoredError(str(error)) from error
 
     async def settle(self) -> int:
         """Try early receipts again; how many found their reply. Raises StoreAwayError."""
@@ -150,10 +171,8 @@ async def take(
 
 def settle_early(tx: sa.Connection, core: settings.Core, now_ms: int, limit: int = SLICE) -> int:
     """Book early receipts whose send is recorded by now; drop those kept for a week."""
-    tx.execute(sa.delete(_e).where(_e.c.at_ms < now_ms - EARLY_KEPT_MS))
-    ids = sa.union(_EARLY_ID, _EARLY_PROVIDER).subquery()
-    query = sa.select(_e).where(_e.c.id.in_(sa.select(ids.c.id))).order_by(_e.c.id).limit(limit)
-    rows = tx.execute(query).mappings().all()
+    tx.execute(_EARLY_OLD, {"old_ms": now_ms - EARLY_KEPT_MS})
+    rows = tx.execute(_EARLY, {"limit": limit}).mappings().all()
     if not rows:
         return 0
     tx.execute(sa.delete(_e).where(_e.c.id.in_([row["id"] for row in rows])))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import os
 import pathlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from bot.store import schema
@@ -23,6 +24,13 @@ MADE: Final = "backup_ms"
 """In `meta` of a backup: when it was made."""
 _BUSY_S: Final = 10.0
 _LEFT: Final = ("-wal", "-shm", "-journal")
+
+
+# What file systems answer that know one name for a file only.
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
+Link = Callable[[pathlib.Path, pathlib.Path], None]
 
 
 class BackupError(Exception):
@@ -49,7 +57,7 @@ def take(source: pathlib.Path, target: pathlib.Path, now_ms: int) -> Backup:
         except sqlite3.Error as error:
             raise BackupError(f"cannot copy {source} to {target}: {error}") from None
         found = look(part)
-        _publish(part, target)
+        publish(part, target)
     return found
 
 
@@ -110,7 +118,7 @@ def bring(source: pathlib.Path, target: pathlib.Path) -> Iterator[pathlib.Path]:
             part.with_name(part.name + end).unlink(missing_ok=True)
         look(part)
         _refuse_live(target)
-        _publish(part, target)
+        publish(part, target)
 
 
 def fold(part: pathlib.Path) -> None:
@@ -148,8 +156,11 @@ def _staged(target: pathlib.Path) -> Iterator[pathlib.Path]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BackupError(f"another command writes {part} now; wait for it") from None
-        os.fchmod(descriptor, 0o600)
-        os.ftruncate(descriptor, 0)
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+        except OSError as error:
+            raise BackupError(f"cannot make {part} ours alone: {error.strerror}") from None
         try:
             yield part
         finally:
@@ -159,15 +170,15 @@ def _staged(target: pathlib.Path) -> Iterator[pathlib.Path]:
         os.close(descriptor)
 
 
-def _publish(part: pathlib.Path, target: pathlib.Path) -> None:
-    """On disk first, then under its name, and never over another file."""
+def publish(part: pathlib.Path, target: pathlib.Path, link: Link = os.link) -> None:
+    """On disk first, then under its name, and never over another file. Raises BackupError."""
     try:
         descriptor = os.open(part, os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.link(part, target)
+        _named(part, target, link)
         folder = os.open(target.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -177,3 +188,16 @@ def _publish(part: pathlib.Path, target: pathlib.Path) -> None:
         raise BackupError(f"{target} is there already; name a new file") from None
     except OSError as error:
         raise BackupError(f"cannot write {target}: {error.strerror}") from None
+
+
+def _named(part: pathlib.Path, target: pathlib.Path, link: Link) -> None:
+    try:
+        link(part, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A stick (FAT, exFAT) or a share. Whoever else makes a backup of this name is kept out by
+        # the part, which is locked.
+        if target.exists():
+            raise FileExistsError from None
+        part.rename(target)

@@ -192,14 +192,16 @@ class Store:
     ) -> T:
         run = asyncio.get_running_loop().run_in_executor
         async with self._turn:
+            # It may have been closed, and its thread ended, while we waited.
+            writer = self._open
             if not short:
                 return await run(thread, self._write, work)
             for attempt in range(TRIES):
                 try:
-                    if not transaction.begun_at_once(self._open):
-                        await run(thread, transaction.begin, self._open)
-                    result = transaction.worked(self._open, work)
-                    await run(thread, transaction.commit, self._open)
+                    if not transaction.begun_at_once(writer):
+                        await run(thread, transaction.begin, writer)
+                    result = transaction.worked(writer, work)
+                    await run(thread, transaction.commit, writer)
                 except _JUDGED as error:
                     _judge(error, attempt)
                 else:

@@ -73,7 +73,8 @@ ALL: Final = (
         "address, encrypted, and what a moderator wrote by hand",
         kept=f"{_k.persons_days} days (`persons_days`); the address until it was sent, expired or "
         "cancelled, 7 days at the most where nobody knows whether it was sent",
-        erased="deleted; one that may be on its way stays without address and words until settled",
+        erased="deleted; one that may be on its way stays without address and words, as long as "
+        "any other",
         names=("id", "person_id", "retry_of"),
     ),
     Holding(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import dml
 from sqlalchemy.ext import compiler
+from sqlalchemy.sql import expression
 
 
 def upsert(table: sa.Table) -> sqlite.Insert:
@@ -25,6 +26,23 @@ def bump(table: sa.Table, column: str) -> sqlite.Insert:
     key = [c.name for c in table.primary_key.columns]
     added = table.c[column] + insert.excluded[column]
     return insert.on_conflict_do_update(index_elements=key, set_={column: added})
+
+
+class by_bytes(expression.FunctionElement[str]):  # noqa: N801 (as SQL's functions are written)
+    """A text to order by as Python does, whatever the database's language."""
+
+    inherit_cache = True
+
+
+@compiler.compiles(by_bytes)
+def _plainly(element: Any, made: Any, **more: Any) -> str:  # noqa: ANN401 (SQLAlchemy's hook)
+    text: str = made.process(element.clauses, **more)
+    return text
+
+
+@compiler.compiles(by_bytes, "postgresql")
+def _in_c(element: Any, made: Any, **more: Any) -> str:  # noqa: ANN401 (SQLAlchemy's hook)
+    return f'{made.process(element.clauses, **more)} COLLATE "C"'
 
 
 @compiler.compiles(dml.OnConflictDoUpdate, "postgresql")

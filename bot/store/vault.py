@@ -129,8 +129,10 @@ class Vault:
         sealed = cipher.encrypt(nonce, plain.encode(), place.encode())
         return number.to_bytes(2, "big") + nonce + sealed
 
-    def open(self, sealed: bytes, place: str) -> str:
-        """Decrypt; raises SealedError."""
+    def open(self, sealed: bytes | None, place: str) -> str:
+        """Decrypt; raises SealedError, also where nothing is left (an erasure meanwhile)."""
+        if sealed is None:
+            raise SealedError("nothing is kept there any more")
         cipher = self._enc.get(int.from_bytes(sealed[:2], "big")) or self._fetched(sealed)
         if cipher is None:
             raise SealedError("sealed with a key that is not in the key file")

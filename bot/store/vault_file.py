@@ -61,6 +61,8 @@ def create(path: pathlib.Path, day: str = "") -> None:
     except OSError as error:
         raise KeyFileError(f"cannot make the key file {path}: {error.strerror}") from None
     _fill(descriptor, lines)
+    # Or a power cut leaves a database whose key is gone: SQLite brings its own file to disk.
+    _sync(path.absolute().parent)
 
 
 def prepare(path: pathlib.Path, day: str) -> int:

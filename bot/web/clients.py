@@ -19,6 +19,7 @@ _FORWARDED: Final = b"x-forwarded-for"
 _REMEMBERED: Final = 4_096
 _LONGEST: Final = 2_048
 _SUBSCRIBER_V6: Final = 64
+_MAPPED_BITS: Final = 96
 # Neighbours: this machine, its containers, its own networks. Counting them by address would count
 # everybody behind a proxy that nobody named as one.
 _NEIGHBOURS: Final = tuple(
@@ -32,7 +33,7 @@ _NEIGHBOURS: Final = tuple(
 
 def networks(told: Iterable[str]) -> tuple[Network, ...]:
     """Addresses and networks as the operator wrote them. Raises ValueError."""
-    return tuple(ipaddress.ip_network(one) for one in told)
+    return tuple(_plain(ipaddress.ip_network(one)) for one in told)
 
 
 class Clients:
@@ -63,11 +64,12 @@ class Clients:
     def _nearest(self, told: bytes) -> str | None:
         """The nearest address that is no proxy of ours; None if the proxy names nobody."""
         for step in reversed(told.split(b",")):
-            found = _read(step.strip().decode("latin-1"))
+            found = _read(_bare(step.strip().decode("latin-1")))
             if found is None:
                 return None
             if not _within(found, self._trusted):
-                return _name(found)
+                # One more proxy, within and not named: everybody comes from it.
+                return None if _within(found, _NEIGHBOURS) else _name(found)
         return None
 
     def _look(self, host: str) -> tuple[bool, str | None]:
@@ -86,6 +88,26 @@ def _read(text: str) -> Address | None:
         return None
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return mapped or found
+
+
+def _bare(step: str) -> str:
+    """Without the port that some proxies add: 203.0.113.5:443, [2001:db8::1]:443."""
+    if step.startswith("["):
+        return step[1:].partition("]")[0]
+    return step.partition(":")[0] if step.count(":") == 1 else step
+
+
+def _plain(network: Network) -> Network:
+    """IPv4 as sockets of IPv6 spell it (::ffff:192.0.2.0/120) is IPv4, as in `_read`."""
+    mapped = network.network_address
+    if isinstance(mapped, ipaddress.IPv4Address) or network.prefixlen < _MAPPED_BITS:
+        return network
+    inner = mapped.ipv4_mapped
+    return (
+        network
+        if inner is None
+        else ipaddress.ip_network(f"{inner}/{network.prefixlen - _MAPPED_BITS}")
+    )
 
 
 def _within(one: Address, among: tuple[Network, ...]) -> bool:

@@ -6,22 +6,18 @@ makes no new series.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import prometheus_client
 import sqlalchemy as sa
-from prometheus_client import core, registry
 
 from bot import ledger, outbox
-from bot.contract import money
 from bot.dispatcher import claim
 from bot.flood import orders
 from bot.policy import overrides, periods, settings
-from bot.policy.flood import snapshot
 from bot.policy.lifecycle import State
 from bot.store import events, tables
+from bot.web import seeing
 
 # Those that wait, each by its partial index; what has ended is counted by `antirelou_events`.
 _WAITING = {
@@ -34,20 +30,7 @@ ALL: Final = "all"
 """The label of a pause that is everybody's."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """One look at the store. Money in millionths; `caps` has no entry where there is no cap."""
-
-    states: Mapping[str, int]
-    late_ms: int
-    counts: Mapping[str, int]
-    used: Mapping[str, int]
-    caps: Mapping[str, int]
-    mode: str
-    paused: Mapping[str, bool]
-
-
-class Gauges(registry.Collector):
+class Gauges:
     """A snapshot taken by `refresh` (a worker), shown by `render` at each scrape."""
 
     def __init__(
@@ -61,9 +44,7 @@ class Gauges(registry.Collector):
         """Empty until the first refresh. `ages`: seconds since each worker and chore last ran."""
         self._ages, self._now_ms = ages, now_ms
         self._budget, self._channels = budget or settings.Budget(), channels
-        self._seen: _Seen | None = None
-        self._registry = registry.CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self._seen: seeing.Seen | None = None
 
     def refresh(self, tx: sa.Connection) -> None:
         """Read the store."""
@@ -82,7 +63,7 @@ class Gauges(registry.Collector):
             "replies_month": budget.cap_month_micros,
             "inbound_day": budget.inbound_alarm_day_micros,
         }
-        self._seen = _Seen(
+        self._seen = seeing.Seen(
             states={state: tx.execute(q).scalar_one() for state, q in _WAITING.items()},
             late_ms=0 if due_ms is None else max(0, now_ms - due_ms),
             counts=events.totals(tx),
@@ -95,52 +76,9 @@ class Gauges(registry.Collector):
             },
         )
 
-    def collect(self) -> Iterator[core.Metric]:
-        """Called by prometheus_client."""
-        if self._seen is not None:
-            yield from _metrics(self._seen)
-        yield _gauge(
-            "antirelou_last_run_seconds",
-            "Seconds since each worker and chore last ran",
-            "name",
-            self._ages().items(),
-        )
-
     def render(self) -> bytes:
         """Prometheus text format."""
-        return prometheus_client.generate_latest(self._registry)
+        # Its client brings two web servers; who has no monitor needs none of it.
+        from bot.web import exposition  # noqa: PLC0415 (see above)
 
-
-def _metrics(seen: _Seen) -> Iterator[core.Metric]:
-    yield _gauge("antirelou_replies", "Replies that wait, by state", "state", seen.states.items())
-    late = core.GaugeMetricFamily(
-        "antirelou_late_seconds", "How long the oldest reply that is due has been due"
-    )
-    late.add_metric([], seen.late_ms / 1000)
-    yield late
-    counted = core.CounterMetricFamily(
-        "antirelou_events", "What happened, by name", labels=["name"]
-    )
-    for name, n in sorted(seen.counts.items()):
-        counted.add_metric([name], n)
-    yield counted
-    for name, told, micros in (
-        ("antirelou_spent", "Reserved or posted in this period, in major units", seen.used),
-        ("antirelou_cap", "What may be spent in this period (inbound: its alarm)", seen.caps),
-    ):
-        amounts = ((account, n / money.MICROS) for account, n in micros.items())
-        yield _gauge(name, told, "account", amounts)
-    modes = ((mode.value, mode.value == seen.mode) for mode in snapshot.Mode)
-    yield _gauge("antirelou_mode", "1 for the mode in force", "mode", modes)
-    yield _gauge(
-        "antirelou_paused", "1 while nothing is sent there", "channel", seen.paused.items()
-    )
-
-
-def _gauge(
-    name: str, told: str, label: str, values: Iterable[tuple[str, float]]
-) -> core.GaugeMetricFamily:
-    made = core.GaugeMetricFamily(name, told, labels=[label])
-    for value, amount in sorted(values):
-        made.add_metric([value], amount)
-    return made
+        return exposition.text(self._seen, self._ages())

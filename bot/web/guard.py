@@ -3,8 +3,9 @@
 uvicorn ends idle connections after an answer, but waits for ever for the first request's head
 and for a body (slow loris). One guard a connection keeps the times below; they are counted from
 the start of the phase and dribbling does not renew them. When all places are taken, the
-connection that has waited longest for its head makes place for the newcomer, so that an attacker
-who hoards connections throws out his own; a request that is being answered is never thrown out.
+connection that has let us wait longest (for a first head, for a body, for another request) makes
+place for the newcomer, so that an attacker who hoards connections throws out his own; a request
+that is being answered is never thrown out.
 """
 
 from __future__ import annotations
@@ -39,15 +40,14 @@ class Limits:
 
 
 class Gate:
-    """All connections of one server; those waiting for their first head, oldest first."""
+    """All connections of one server, in the order in which their present phases began."""
 
     def __init__(self, limits: Limits, who: clients.Clients | None = None) -> None:
         """Empty. `who`: names clients; proxies and neighbours have no limit of their own."""
         self.limits = limits
-        self.open: set[Guard] = set()
+        self.open: collections.OrderedDict[Guard, None] = collections.OrderedDict()
         self._who = who or clients.Clients()
         self._by_client: collections.Counter[str] = collections.Counter()
-        self.waiting: collections.OrderedDict[Guard, None] = collections.OrderedDict()
         self.closed_late = 0
         self.closed_full = 0
         self.closed_greedy = 0
@@ -63,19 +63,24 @@ class Gate:
             self._by_client[guard.client] += 1
         if len(self.open) >= self.limits.max_connections:
             self.closed_full += 1
-            if not self.waiting:
+            oldest = next((one for one in self.open if one.lets_us_wait()), None)
+            if oldest is None:
                 self._forget(guard)
                 return False
-            oldest, _ = self.waiting.popitem(last=False)
+            # Not chosen again before its loss is told.
+            del self.open[oldest]
             oldest.abort()
-        self.open.add(guard)
-        self.waiting[guard] = None
+        self.open[guard] = None
         return True
+
+    def turned(self, guard: Guard) -> None:
+        """A new phase began there."""
+        if guard in self.open:
+            self.open.move_to_end(guard)
 
     def leave(self, guard: Guard) -> None:
         """The connection is gone."""
-        self.open.discard(guard)
-        self.waiting.pop(guard, None)
+        self.open.pop(guard, None)
         self._forget(guard)
 
     def _forget(self, guard: Guard) -> None:
@@ -121,7 +126,6 @@ class Guard(asyncio.Protocol):
         self._head_bytes = self._head_bytes + len(data) if waited_for_head else 0
         if self._phase[0] != HEAD:
             self._head_bytes = 0
-            self._gate.waiting.pop(self, None)
         elif self._head_bytes > self._gate.limits.head_bytes:
             self._late()
 
@@ -149,6 +153,10 @@ class Guard(asyncio.Protocol):
         self._gate.leave(self)
         self._inner.connection_lost(exc)
 
+    def lets_us_wait(self) -> bool:
+        """Whether it is the client's turn."""
+        return self._now()[0] != BUSY
+
     def abort(self) -> None:
         """Cut the connection, unsent bytes and all."""
         if self._transport is not None:
@@ -167,6 +175,7 @@ class Guard(asyncio.Protocol):
         if phase[0] == self._phase[0] and phase[1] is self._phase[1]:
             return
         self._phase = phase
+        self._gate.turned(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import segno
-
 from bot.contract import address, bridge
 
 _SIMULATOR: Final = "simulator"
@@ -50,6 +48,8 @@ def listed(
 
 def picture(told: str) -> str:
     """A link as a QR code: SVG for the page itself, without script, style or another request."""
+    import segno  # noqa: PLC0415 (brings XML and HTTP clients; a page that nobody asks for needs none)
+
     # Its own size in CSS pixels; the page gives it a white ground, as readers want one.
     made: str = segno.make(told, error="m").svg_inline(
         scale=4, border=_QUIET, dark="#000", light="#fff", svgclass="qr", omitsize=True

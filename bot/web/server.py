@@ -53,7 +53,9 @@ class Server:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            limit_concurrency=self.gate.limits.max_connections + 1,
+            # uvicorn counts those that the gate has cut until the loop tells it of their loss; a
+            # whole backlog may come before, and the newcomer must not be turned away for it.
+            limit_concurrency=self.gate.limits.max_connections + BACKLOG + 1,
             timeout_keep_alive=self.gate.limits.idle_s,
             timeout_graceful_shutdown=stop_limit_s,
         )

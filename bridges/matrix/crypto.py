@@ -19,10 +19,9 @@ from typing import Any, Final
 import nio
 from nio.client import base_client
 from nio.events import room_events
-from nio.store import SqliteStore
 
 from bot.contract import room
-from bridges.matrix import calls, replays, session, verifying, wire
+from bridges.matrix import calls, keystore, replays, session, verifying, wire
 
 _CLAIM: Final = "signed_curve25519"
 # Below CRITICAL they name accounts and devices, and print the store's rows (C33).
@@ -69,7 +68,7 @@ class Crypto:
         self._sealing = asyncio.Lock()
         self.stumbled = ""
         config = base_client.ClientConfig(
-            store=SqliteStore,
+            store=keystore.Store,
             store_name=session.STORE,
             pickle_key=folder.pickle_key(),
             store_sync_tokens=False,

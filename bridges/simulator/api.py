@@ -6,6 +6,9 @@ POST messages   a phone sends something; 200 only when it is durably stored
 GET  thread     ?phone=...: what that phone sent and received
 GET  replies    ?after=N: every reply that reached any phone, for tests and kill loops
 GET  speed      how fast the clock runs; POST {"speed": 360} changes it, in the demo only
+GET  forum      the made-up evening as its senders saw it; POST {"kind": "raid", "lang": "fr"} lets
+                one loose ("viral", "bait"; null ends it), in the demo only
+GET  prices     what a part costs by country, as configured
 """
 
 from __future__ import annotations
@@ -14,11 +17,11 @@ import dataclasses
 import math
 import urllib.parse
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bot.contract import address, bridge, clock, intake, money
-from bridges.simulator import asgi, phones, wire
+from bridges.simulator import asgi, crowd, forum, phones, wire
 
 MAX_SPEED: Final = 3_600.0
 MAX_REPLIES: Final = 1_000
@@ -32,6 +35,8 @@ class Api:
     own: tuple[address.Address, ...]
     door: intake.Intake
     phones: phones.Phones
+    forum: forum.Forum
+    prices: Mapping[str, money.Money]
 
     @property
     def path(self) -> str:
@@ -60,6 +65,8 @@ class Api:
             "thread": {"GET": lambda: self._thread(_query(scope))},
             "replies": {"GET": lambda: self._replies(_query(scope))},
             "speed": {"GET": self._speed, "POST": lambda: self._set_speed(scope, receive)},
+            "forum": {"GET": self._forum, "POST": lambda: self._let_loose(scope, receive)},
+            "prices": {"GET": self._prices},
         }
         methods = doors.get(name)
         if methods is None:
@@ -149,6 +156,37 @@ class Api:
             raise asgi.Refusal(400, f"speed: must be between 1 and {MAX_SPEED:.0f}")
         lapse.set_speed(speed)
         return await self._speed()
+
+    async def _forum(self) -> dict[str, object]:
+        return self.forum.shown()
+
+    async def _let_loose(self, scope: asgi.Scope, receive: asgi.Receive) -> dict[str, object]:
+        """In the demo only: a number that stands open to others is nobody's to flood."""
+        found = wire.table(await asgi.read_body(scope, receive, limit=1_024))
+        if not isinstance(self.context.clock, clock.LapseClock):
+            raise asgi.Refusal(409, "this clock is the real one; only the demo has a forum")
+        if self.own[0].network != address.SMS:
+            raise asgi.Refusal(409, "the forum writes by SMS; ask the channel that has it")
+        kind, lang = found.get("kind"), found.get("lang", "fr")
+        if kind is None:
+            self.forum.stop()
+            return self.forum.shown()
+        if kind not in list(crowd.Kind) or not isinstance(lang, str):
+            known = ", ".join(f'"{one}"' for one in crowd.Kind)
+            raise asgi.Refusal(400, f"kind: must be one of {known}, or null to end it")
+        try:
+            self.forum.start(crowd.Kind(str(kind)), lang)
+        except forum.BusyError:
+            raise asgi.Refusal(409, "one evening is going on; end it first") from None
+        except ValueError as error:
+            raise asgi.Refusal(400, str(error)) from None
+        return self.forum.shown()
+
+    async def _prices(self) -> dict[str, object]:
+        return {
+            "currency": self.context.currency,
+            "prices": {country: price.decimal() for country, price in self.prices.items()},
+        }
 
 
 def _query(scope: asgi.Scope) -> dict[str, str]:

@@ -6,13 +6,15 @@ this machine.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bot.contract import address, bridge, clock, intake, messages, money, outcomes, segments
-from bridges.simulator import api, countries, outside, page, phones, settings
+from bridges.simulator import api, countries, forum, page, phones, settings
+
+if TYPE_CHECKING:
+    from bridges.simulator import outside
 
 CACHED_QUOTES: Final = 512
 
@@ -32,8 +34,12 @@ class Simulator:
         self._free = money.Money(0, context.currency)
         self._quotes: dict[tuple[str, str], messages.Quote | None] = {}
         self._phones = phones.Phones()
+        self._forum = forum.Forum(context, chosen.addresses[0].address, self._part())
         self._outside: outside.Outside | None = None
         if chosen.deliver_to is not None:
+            # Brings an HTTP client, which built-in phones have no use for.
+            from bridges.simulator import outside  # noqa: PLC0415 (see above)
+
             self._outside = outside.Outside(chosen.deliver_to, context.clock)
         self._last_event_at: dt.datetime | None = None
 
@@ -69,6 +75,11 @@ class Simulator:
         self._quotes[country, text] = quote
         return quote
 
+    def _part(self) -> money.Money:
+        """What one part to somebody of the crowd costs; they all live in one country."""
+        prices = self._settings.prices
+        return prices.get(forum.COUNTRY) or prices.get(settings.DEFAULT) or self._free
+
     def routes(self, door: intake.Intake) -> Sequence[bridge.Route]:
         """The API of this channel, and the page that all simulator channels share."""
         endpoints = api.Api(
@@ -76,6 +87,8 @@ class Simulator:
             own=tuple(own.address for own in self._settings.addresses),
             door=door,
             phones=self._phones,
+            forum=self._forum,
+            prices=self._settings.prices,
         )
         return (
             bridge.Route(path=endpoints.path, app=endpoints),
@@ -83,8 +96,8 @@ class Simulator:
         )
 
     async def listen(self, door: intake.Intake) -> None:
-        """Wait until cancelled: everything comes in by the routes."""
-        await asyncio.Event().wait()
+        """Until cancelled: all comes in by the routes, but for the made-up evenings of the demo."""
+        await self._forum.run(door)
 
     async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
         """Put the reply on its phone; a reply id seen before is not put there again."""
@@ -103,6 +116,7 @@ class Simulator:
             outcome = await self._outside.deliver(reply, quote)
         if isinstance(outcome, outcomes.Accepted):
             self._last_event_at = self._context.clock.now()
+            self._forum.answered(reply.recipient, outcome.price or quote.price)
             self._phones.received(
                 phone=reply.recipient.value,
                 ours=reply.sender.value,

@@ -140,7 +140,12 @@ class Phones:
         return entry
 
     def thread(self, phone: str) -> list[Entry]:
-        """What that phone sent and received, oldest first; asking makes no phone."""
+        """What that phone sent and received, oldest first; asking makes no phone.
+
+        One that somebody looks at is in use: a crowd's phones do not push it out.
+        """
+        if phone in self._threads:
+            self._threads.move_to_end(phone)
         return list(self._threads.get(phone, ()))
 
     def find(self, reply_id: str) -> Entry | None:

@@ -12,9 +12,10 @@ from bot import build
 from bot.contract import bridge, intake
 from bot.policy import settings
 from bot.store import database, keyvalue
-from tests.dst import people, points, timing, told, twilio
+from tests.dst import felt, people, points, timing, told, twilio
 
-EXPECTED: Final = (database.StoreAwayError, intake.NotStoredError, points.RefusedError)
+TURNED_AWAY: Final = (database.StoreAwayError, intake.NotStoredError)
+EXPECTED: Final = (*TURNED_AWAY, points.RefusedError)
 _LISTEN_AGAIN_S: Final = 60.0
 
 
@@ -68,6 +69,8 @@ async def make(run: told.Run, rules: settings.Core, hashed: Callable[[str], int]
         )
         for name, network in run.networks.items()
     }
+    for one in made.values():
+        felt.watch(one, run.outside)
     rooms = build.rooms(
         store=run.disk, core=rules, keys=run.keys, bridges=made, moment=clock, hashed=hashed
     )

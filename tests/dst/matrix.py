@@ -57,6 +57,7 @@ class Matrix(outside.Network):
         super().__init__(world, channel)
         self._rooms: dict[str, _Room] = {}
         self._place = 0
+        self._lost: int | None = None
         self._news = asyncio.Event()
         self._by_transaction: dict[str, outside.Call] = {}
         self._keys: dict[str, Any] = {}
@@ -139,6 +140,10 @@ class Matrix(outside.Network):
         since = int(query.get("since", "0"))
         full = "full_state" in query or "since" not in query
         self._acknowledge(since)
+        if self._lost is not None:
+            # Whoever did not hear the answer asks from the same place again.
+            self.world.effects["answer_lost"] += since == self._lost
+            self._lost = None
         await self.world.question("sync is asked")
         if self._place <= since and not full:
             try:
@@ -149,6 +154,7 @@ class Matrix(outside.Network):
         told = self._news_since(since, full=full)
         await self.world.points.at("sync answered")
         if self.world.fault("answer_lost", 0.05):
+            self._lost = since
             raise wire.CutError
         return told
 
@@ -190,8 +196,7 @@ class Matrix(outside.Network):
 
     def _show(self, name: str, letter: people.Letter) -> None:
         letter.handed = True
-        now = self.world.clock.now()
-        letter.wrote = min(letter.wrote or now, now)
+        self.read_out(letter)
         self._shown.setdefault(name, self._place)
 
     # ------------------------------------------------------------ what comes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from tests.dst import outside, told
 
 CAPS: Final = (150_000, 300_000, 800_000, 5_000_000)
 WORDS: Final = ("Bonjour. Un non se respecte. STOP", "Bonjour. Merci de ne plus écrire. STOP")
+BY_HAND: Final = "Bonjour. C'est une personne qui vous écrit cette fois."
 WHO: Final = "dst"
 
 
@@ -52,6 +53,8 @@ class Moderators:
             self._run.pauses.append(told.Pause(from_s=self._clock.monotonic()))
 
         async def end() -> None:
+            due_ms = self._run.disk._read(outbox.next_due)
+            self._run.outside.effects["paused"] += due_ms is not None and due_ms <= self._now_ms()
             try:
                 await self._write(lambda tx: holding.resume(tx, now_ms=self._now_ms(), who=WHO))
             finally:
@@ -63,7 +66,7 @@ class Moderators:
 
     async def decide(self) -> None:
         """Two of them at once: let go or drop what is held; then resume what was stopped."""
-        rows = self._run.disk._read(lambda tx: outbox.in_state(tx, State.HELD, 20))
+        rows = self._run.disk._read(_held)
         ids = [row["id"] for row in rows if self._draw.random() < 0.5]
         first = self._draw.random() < 0.5
         # Often both want the same; sometimes one approves what the other drops.
@@ -72,6 +75,10 @@ class Moderators:
             self._run.faults["decided_twice"] += 1
             self._run.faults["decided_against"] += both[0] != both[1]
         await asyncio.gather(*(self._write(self._decision(ids, one)) for one in both))
+        left = {row["id"] for row in self._run.disk._read(_held)}
+        if any(one not in left for one in ids):
+            self._run.outside.effects["decided_twice"] += 1
+            self._run.outside.effects["decided_against"] += both[0] != both[1]
         for channel in self._run.channels:
             await self._write(
                 functools.partial(holding.resume, now_ms=self._now_ms(), who=WHO, channel=channel)
@@ -94,6 +101,8 @@ class Moderators:
         )
         cap.sure_s = self._clock.monotonic()
         self._run.faults["cap_changed"] += 1
+        core = overrides.core(self._house().core, self._run.disk._read(events.controls))
+        self._run.outside.effects["cap_changed"] += core.budget.cap_day_micros == micros
 
     async def change_text(self) -> None:
         words = self._draw.choice(WORDS)
@@ -142,9 +151,13 @@ class Moderators:
                 now_ms=self._now_ms(),
                 take=rooms.intake._context.ids.take,
             )
-            found = byhand.targets(tx, at, [who], WORDS[0])
-            byhand.send(tx, at, found, WORDS[0])
+            found = byhand.targets(tx, at, [who], BY_HAND)
+            byhand.send(tx, at, found, BY_HAND)
             return len(found)
 
         await self._write(work)
         self._run.faults["by_hand"] += 1
+
+
+def _held(tx: sa.Connection) -> Sequence[Mapping[str, Any]]:
+    return outbox.in_state(tx, State.HELD, 20)

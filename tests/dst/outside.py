@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import collections
+import contextvars
 import dataclasses
 import datetime as dt
 import random
@@ -39,6 +40,9 @@ OUT: Final = frozenset(
 CERTAIN: Final = frozenset({"absent", "429", "429_bare", "refused", "account_refused"})
 """Whoever asked was told that nothing went out."""
 FINE: Final = range(200, 300)
+AWAY: Final = 503
+SENDING: Final = contextvars.ContextVar[list["Call"] | None]("sending", default=None)
+"""The requests of the send that runs, where somebody wants to know them."""
 _PATIENCE_S: Final = 15.0
 
 
@@ -47,7 +51,8 @@ class Call:
     """One request to send, as the provider saw it. `fate` is set before it answers.
 
     `quote`: the most that it may bill. `price`: what it did bill. `failed`: it took it, and later
-    said that it did not arrive. `repeats`: whether the provider drops a repeat by its id.
+    said that it did not arrive. `repeats`: whether the provider drops a repeat by its id. `met`:
+    the troubles that its news met.
     """
 
     channel: str
@@ -62,6 +67,7 @@ class Call:
     failed: bool = False
     repeats: bool = False
     text: str = dataclasses.field(default="", repr=False)
+    met: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def taken(self) -> bool:
@@ -90,8 +96,12 @@ class Outside:
         self._routes = routes
         self.calls: list[Call] = []
         self.faults: collections.Counter[str] = collections.Counter()
+        # What came of them, as far as it shows at once; `felt` adds the rest at the end.
+        self.effects: collections.Counter[str] = collections.Counter()
         self.calm = False
         self._taken = 0
+        self._unanswered: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._unheard: set[tuple[str, bytes]] = set()
 
     def chance(self, share: float) -> bool:
         """Whether a fault of that share happens now; none do once all is calm."""
@@ -119,6 +129,9 @@ class Outside:
             repeats=network.repeats,
         )
         self.calls.append(made)
+        under_way = SENDING.get()
+        if under_way is not None:
+            under_way.append(made)
         return made
 
     async def treat(self, network: Network, call: Call) -> wire.Told:
@@ -132,8 +145,10 @@ class Outside:
             call.fate = fate
             call.price = call.quote if self.draw.random() < 0.8 else call.quote // 2
             network.take(call, self._taken)
-            if self.fault("news_before_answer", 0.15):
-                await network.early(call)
+            if self.chance(0.15):
+                told = await network.early(call)
+                self.faults["news_before_answer"] += told is not None
+                self.effects["news_before_answer"] += bool(told)
             await self.points.at("send taken")
         else:
             call.fate = fate
@@ -166,17 +181,43 @@ class Outside:
     async def question(self, name: str) -> None:
         """Something that sends nothing is asked: it may hang, fail or be cut as well."""
         await self.points.at(name)
+        for kind in ("question_hangs", "question_cut", "question_absent", "look_up_limited"):
+            # Whoever got no answer has outlived it, and asks again.
+            self.effects[kind] += self._unanswered.pop((name, kind), 0)
         if self.fault("question_hangs", 0.01):
+            self.unanswered(name, "question_hangs")
             await wire.never()
         if self.fault("question_cut", 0.03):
+            self.unanswered(name, "question_cut")
             raise wire.CutError
         if self.fault("question_absent", 0.02):
+            self.unanswered(name, "question_absent")
             raise wire.AbsentError
+
+    def unanswered(self, name: str, kind: str) -> None:
+        """That question got no answer."""
+        self._unanswered[name, kind] += 1
 
     async def knock(
         self, channel: str, path: str, body: bytes, headers: dict[str, str], query: str = ""
     ) -> bool:
         """Call one of our webhooks; whether we said that it is stored, as far as they heard it."""
+        status = await self.ring(channel, path, body, headers, query)
+        self.effects["disk_away"] += status == AWAY
+        if status not in FINE:
+            return False
+        if (path, body) in self._unheard:
+            self._unheard.discard((path, body))
+            self.effects["ack_lost"] += 1
+        if self.fault("ack_lost", 0.05):
+            self._unheard.add((path, body))
+            return False
+        return True
+
+    async def ring(
+        self, channel: str, path: str, body: bytes, headers: dict[str, str], query: str = ""
+    ) -> int:
+        """Call one of our webhooks; its status, 0 if nobody waited for it."""
         await self.points.at("webhook begins")
         asking = asyncio.ensure_future(
             wire.post(self._routes(channel, path), path, body, headers, query)
@@ -185,10 +226,10 @@ class Outside:
         await asyncio.wait({asking}, timeout=_PATIENCE_S)
         if not asking.done():
             self.faults["webhook_too_slow"] += 1
-            return False
+            return 0
         status = asking.result()
         await self.points.at("webhook answered")
-        return status in FINE and not self.fault("ack_lost", 0.05)
+        return status
 
 
 class Network(abc.ABC):
@@ -224,9 +265,10 @@ class Network(abc.ABC):
     def write(self, letter: people.Letter, acked: Callable[[people.Letter], None]) -> None:
         """Somebody wrote: keep it, and bring it to us in this network's own way."""
 
-    async def early(self, call: Call) -> None:
-        """The first news of it, before the answer."""
+    async def early(self, call: Call) -> bool | None:
+        """The first news of it, before the answer: whether we took it; None if it tells none."""
         del call
+        return None
 
     def bound(self, letter: people.Letter) -> bool:
         """Whether it must be stored in the end."""
@@ -236,17 +278,38 @@ class Network(abc.ABC):
         """How many messages must be stored at the least, and at the most."""
         return sum(map(self.bound, letters)), sum(letter.handed for letter in letters)
 
+    def read_out(self, letter: people.Letter) -> None:
+        """It is told to us now: by our clock, if that is behind his, it came only now."""
+        letter.wrote = min(letter.wrote or self.world.clock.now(), self.world.clock.now())
+
+    def lateness(self, letter: people.Letter, least_s: float, most_s: float) -> float:
+        """How long a webhook with it is under way; most are called at once."""
+        if not self.world.fault("webhook_late", 0.1):
+            return 0
+        letter.met.add("webhook_late")
+        return self.world.draw.uniform(least_s, most_s)
+
     def close(self) -> None:
         """Give back what it keeps on this machine."""
         del self.world
 
-    def until(self, act: Callable[[], Awaitable[bool]], tries: int, pause_s: float) -> Act:
+    def until(
+        self,
+        act: Callable[[], Awaitable[bool]],
+        tries: int,
+        pause_s: float,
+        *,
+        repeated: bool = False,
+    ) -> Act:
         """Do it until it is answered well, so many times."""
 
         async def again() -> None:
-            if not await act() and tries > 1:
+            well = await act()
+            self.world.effects["webhook_again"] += well and repeated
+            if not well and tries > 1:
                 self.world.faults["webhook_again"] += 1
                 pause = self.world.draw.uniform(pause_s, 3 * pause_s)
-                self.world.later(pause, self.until(act, tries - 1, pause_s))
+                once_more = self.until(act, tries - 1, pause_s, repeated=True)
+                self.world.later(pause, once_more)
 
         return again

@@ -38,6 +38,7 @@ class Letter:
 
     `wrote`: the earliest moment that our clock or his said while it was on its way. `handed`: the
     network has begun to bring it, `acked_s`: it was told that it is stored. `name`: the network's.
+    `met`: the troubles that it met on its way.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Letter:
     wrote: dt.datetime | None = None
     handed: bool = False
     acked_s: float | None = None
+    met: set[str] = dataclasses.field(default_factory=set)
 
 
 class Linked:

@@ -18,6 +18,7 @@ from tests.dst import places, timing
 T = TypeVar("T")
 _MADE: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
 _TABLES: Final[list[str]] = []
+_ENGINES: Final[list[sa.Engine]] = []
 
 
 class Crash(BaseException):
@@ -117,6 +118,16 @@ class Disk(database.Store):
     def inline(self) -> bool:
         """Not to the rooms: they take the way of a real database, with micro-batches."""
         return False
+
+    async def open(self) -> None:
+        """A database of its own; what SQLAlchemy has compiled is kept for the next runs."""
+        if not _ENGINES:
+            await super().open()
+            _ENGINES.append(self._open.engine)
+            return
+        # The connections of other runs stay what they are.
+        _ENGINES[0].dispose(close=False)
+        self._writer = _ENGINES[0].connect()
 
     async def fill(self) -> None:
         """All tables. To make the statements costs more than to run them: they are kept."""

@@ -50,6 +50,11 @@ NETWORKS: Final[Mapping[str, Callable[[outside.Outside], outside.Network]]] = {
 }
 
 
+# The same for all seeds, so that the words of every day are hashed once a process.
+_KEYS: Final = 1
+_HASHED: Final = functools.cache(signals.hasher(vault.throwaway(_KEYS)))
+
+
 class Player:
     """Plays one seed. `place`: the process dies there, once, and nowhere else."""
 
@@ -61,7 +66,7 @@ class Player:
         self.points = points.Points(loop)
         self._plan = plan
         self._away = 0
-        self._refuses = 0
+        self._refuses = self._refused = 0
         world = outside.Outside(self.draw, self.clock, self.points, self._at, self._app)
         channels = tuple(
             plan.channels or self.draw.sample(sorted(NETWORKS), self.draw.choice((2, 2, 3)))
@@ -74,15 +79,16 @@ class Player:
             networks={name: NETWORKS[name](world) for name in channels},
             disk=points.Disk(self.points, self._trouble),
             points=self.points,
-            keys=vault.throwaway(seed),
+            keys=vault.throwaway(_KEYS),
         )
-        self._hashed = functools.cache(signals.hasher(self.run.keys))
+        self._hashed = _HASHED
         self._agenda: list[tuple[float, int, outside.Act]] = []
         self._jumps: list[tuple[float, int]] = []
         self._order = itertools.count()
         self._houses: list[houses.House] = []
         self._ears: list[asyncio.Task[None]] = []
         self._fresh = True
+        self._again: list[object] = []
         self._acts = moderators.Moderators(
             self.run, self.draw, lambda: self.draw.choice(self._houses).rooms
         )
@@ -92,8 +98,14 @@ class Player:
             self._away -= 1
             self.run.faults["disk_away"] += 1
             raise database.StoreAwayError("the disk is full, or locked")
-        if self._refuses and name == "dispatcher.record.record":
+        if name != "dispatcher.record.record":
+            return
+        # What was refused is written after all, or apart.
+        self.run.outside.effects["write_refused"] += self._refused
+        self._refused = 0
+        if self._refuses:
             self._refuses -= 1
+            self._refused = 1
             self.run.faults["write_refused"] += 1
             raise points.RefusedError
 
@@ -283,13 +295,16 @@ class Player:
         await self._ended(tasks)
         self.points.busy = False
         for act, result in zip(acts, await self._results(tasks), strict=True):
+            self.run.outside.effects["disk_away"] += isinstance(result, houses.TURNED_AWAY)
             if not isinstance(result, BaseException):
+                self.run.outside.effects["tried_again"] += act in self._again
                 continue
             if not isinstance(result, (*houses.EXPECTED, points.Crash, asyncio.CancelledError)):
                 self.run.odd.append(f"raised {type(result).__name__}: {result}")
             elif act in due:
                 # Whoever is outside tries again until we said that it is stored.
                 self.run.faults["tried_again"] += 1
+                self._again.append(act)
                 self._at(self.draw.uniform(10, 900), act)
         if self.points.dead:
             await self._restart()
@@ -307,12 +322,13 @@ class Player:
 
     async def _ended(self, tasks: list[asyncio.Future[Any]]) -> None:
         """Until all of them have ended, or the process is dead."""
-        gone = asyncio.ensure_future(self.points.gone.wait())
-        pending: set[asyncio.Future[Any]] = set(tasks)
-        while pending and not self.points.dead:
-            done, _ = await asyncio.wait({*pending, gone}, return_when=asyncio.FIRST_COMPLETED)
-            pending -= done
+        if self.points.dead:
+            return
+        gone: asyncio.Future[Any] = asyncio.ensure_future(self.points.gone.wait())
+        whole: asyncio.Future[Any] = asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait({whole, gone}, return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()
+        whole.cancel()
 
     async def _results(self, tasks: list[asyncio.Future[Any]]) -> list[Any]:
         for task in tasks:
@@ -325,6 +341,10 @@ class Player:
         await self._end()
         self._fresh = True
         await self._start()
+        place = self._plan.place
+        if place is not None and not self.points.crashed[place]:
+            # Some places are come to only by a process that starts.
+            self.points.arm_at(place)
 
     async def _end(self) -> None:
         """Nothing of the old process goes on."""
@@ -357,9 +377,12 @@ def play(seed: int, plan: Plan | None = None) -> told.Run:
 
 
 def died_at(place: str, tries: int) -> told.Run | None:
-    """A run that died at this place; None if that many seeds never came there."""
+    """A run that died at this place; None if that many seeds never came there.
+
+    Every second one dies elsewhere before: then it may die there as it starts again.
+    """
     for seed in range(1, tries + 1):
-        run = play(seed, Plan(place=place, crashes=0))
+        run = play(seed, Plan(place=place, crashes=(seed + 1) % 2))
         if run.points.crashed[place]:
             return run
     return None

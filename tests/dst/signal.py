@@ -63,6 +63,7 @@ class Signal(outside.Network):
 
     def _search(self, asked: wire.Asked) -> wire.Told:
         if self.world.fault("look_up_limited", 0.1):
+            self.world.unanswered("Signal is asked", "look_up_limited")
             return wire.Told(status=429, json={"error": "rate limit"})
         told = [
             {"number": number, "registered": int(number[-4:]) in self._users}
@@ -76,9 +77,11 @@ class Signal(outside.Network):
             stamp += 1
         call.provider_id, call.price = str(stamp), 0
         self._stamps[stamp] = call
-        if not self.world.fault("news_lost", 0.2):
-            for _ in range(1 + self.world.fault("news_twice", 0.2)):
-                self._receipt(self.world.draw.uniform(0, 3_000), call, stamp)
+        if self.world.fault("news_lost", 0.2):
+            call.met.add("news_lost")
+            return
+        for n in range(1 + self.world.fault("news_twice", 0.2)):
+            self._receipt(self.world.draw.uniform(0, 3_000), call, stamp, again=n > 0)
 
     def good(self, call: outside.Call) -> wire.Told:
         return wire.Told(status=201, json={"timestamp": call.provider_id})
@@ -90,12 +93,13 @@ class Signal(outside.Network):
 
     # ------------------------------------------------------------ what it calls
 
-    async def early(self, call: outside.Call) -> None:
-        await self._post(self._delivered(call, int(str(call.provider_id))))
+    async def early(self, call: outside.Call) -> bool:
+        return await self._post(self._delivered(call, int(str(call.provider_id))))
 
-    def _receipt(self, delay_s: float, call: outside.Call, stamp: int) -> None:
+    def _receipt(self, delay_s: float, call: outside.Call, stamp: int, *, again: bool) -> None:
         async def act() -> None:
-            await self._post(self._delivered(call, stamp))
+            well = await self._post(self._delivered(call, stamp))
+            self.world.effects["news_twice"] += well and again
 
         self.world.later(delay_s, act)
 
@@ -127,18 +131,19 @@ class Signal(outside.Network):
         # Its own name of a message is who, which device, when.
         envelope["timestamp"] = envelope["serverReceivedTimestamp"] = clock.to_ms(letter.wrote)
 
-        async def deliver() -> None:
+        async def deliver(*, again: bool = False) -> None:
             letter.handed = True
-            letter.wrote = min(letter.wrote or self.world.clock.now(), self.world.clock.now())
+            self.read_out(letter)
             if await self._post(envelope):
                 acked(letter)
+                self.world.effects["delivered_twice"] += again
             else:
                 self.world.faults["webhook_given_up"] += 1
+                letter.met.add("webhook_given_up")
             if self.world.fault("delivered_twice", 0.15):
-                self.world.later(self.world.draw.uniform(0, 5_000), deliver)
+                self.world.later(self.world.draw.uniform(0, 5_000), lambda: deliver(again=True))
 
-        late_s = self.world.draw.uniform(0, 900) if self.world.fault("webhook_late", 0.1) else 0
-        self.world.later(late_s, deliver)
+        self.world.later(self.lateness(letter, 0, 900), deliver)
 
     def bound(self, letter: people.Letter) -> bool:
         return letter.acked_s is not None

@@ -71,6 +71,7 @@ class Sim(outside.Network):
             self.world.faults["repeat_dropped"] += 1
             return outcomes.Accepted(provider_id=str(before.provider_id), parts=1)
         call = self.world.call(self, reply.reply_id, reply.recipient, 0)
+        call.text = reply.text
         try:
             told = await self.world.treat(self, call)
         except wire.AbsentError:
@@ -93,15 +94,19 @@ class Sim(outside.Network):
         end = messages.Delivery.DELIVERED
         if self.world.fault("not_delivered", 0.1):
             call.failed, end = True, messages.Delivery.FAILED
-        for _ in range(1 + self.world.fault("news_twice", 0.3)):
-            self._tell(draw.uniform(0, 9_000), call, end)
+            call.met.add("not_delivered")
+        for n in range(1 + self.world.fault("news_twice", 0.3)):
+            self._tell(draw.uniform(0, 9_000), call, end, again=n > 0)
 
-    def _tell(self, delay_s: float, call: outside.Call, end: messages.Delivery) -> None:
+    def _tell(
+        self, delay_s: float, call: outside.Call, end: messages.Delivery, *, again: bool
+    ) -> None:
         async def act() -> None:
             door = self.door
             if door is None:
                 raise KEEPS("not started")
             await door.receipts([self.news(call, end)])
+            self.world.effects["news_twice"] += again
 
         self.world.later(delay_s, act)
 
@@ -135,14 +140,15 @@ class Sim(outside.Network):
             text=letter.text,
         )
 
-        async def deliver() -> None:
+        async def deliver(*, again: bool = False) -> None:
             door = self.door
             if door is None:
                 raise KEEPS("not started")
             letter.handed = True
             await door.accept([message])
             acked(letter)
+            self.world.effects["delivered_twice"] += again
             if self.world.fault("delivered_twice", 0.15):
-                self.world.later(self.world.draw.uniform(0, 5_000), deliver)
+                self.world.later(self.world.draw.uniform(0, 5_000), lambda: deliver(again=True))
 
         self.world.later(0, deliver)

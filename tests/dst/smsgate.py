@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import hmac
 import json
@@ -42,8 +43,7 @@ class _Sent:
 class _Got:
     """One SMS in the phone's inbox."""
 
-    sender: str
-    text: str
+    letter: people.Letter
     at: dt.datetime
 
 
@@ -98,12 +98,13 @@ class SmsGate(outside.Network):
         draw = self.world.draw
         end, kind = "Delivered", "sms:delivered"
         if self.world.fault("not_delivered", 0.1):
+            call.met.add("not_delivered")
             end, kind, call.failed = "Failed", "sms:failed", True
         ended_s = draw.uniform(0, 3_000)
         self.world.later(ended_s, self._ends(sent, end))
         self._tell(draw.uniform(0, 3_000), "sms:sent", call)
-        for _ in range(1 + self.world.fault("news_twice", 0.3)):
-            self._tell(ended_s + draw.uniform(0, 3_000), kind, call)
+        for n in range(1 + self.world.fault("news_twice", 0.3)):
+            self._tell(ended_s + draw.uniform(0, 3_000), kind, call, again=n > 0)
 
     @staticmethod
     def _ends(sent: _Sent, end: str) -> outside.Act:
@@ -124,12 +125,14 @@ class SmsGate(outside.Network):
         since = dt.datetime.fromisoformat(query["from"])
         if query["type"] != "SMS":
             return wire.Told(json=[])
+        for one in self._inbox:
+            self.read_out(one.letter)
         shown = [
             {
                 "id": str(n),
                 "type": "SMS",
-                "sender": one.sender,
-                "contentPreview": one.text,
+                "sender": one.letter.sender.value,
+                "contentPreview": one.letter.text,
                 "createdAt": _stamp(one.at),
             }
             for n, one in enumerate(self._inbox)
@@ -140,8 +143,8 @@ class SmsGate(outside.Network):
 
     # ------------------------------------------------------------ what it calls
 
-    async def early(self, call: outside.Call) -> None:
-        await self._post("sms:sent", self._event(), self._about("sms:sent", call))
+    async def early(self, call: outside.Call) -> bool:
+        return await self._post("sms:sent", self._event(), self._about("sms:sent", call))
 
     def _event(self) -> str:
         self._events += 1
@@ -152,18 +155,20 @@ class SmsGate(outside.Network):
         more = {"reason": "Send result: RESULT_ERROR_GENERIC_FAILURE"} if "failed" in kind else {}
         return {"messageId": call.reply_id, "phoneNumber": call.to.value, **more}
 
-    def _tell(self, delay_s: float, kind: str, call: outside.Call) -> None:
+    def _tell(self, delay_s: float, kind: str, call: outside.Call, *, again: bool = False) -> None:
         name = self._event()
 
         async def act() -> bool:
-            return await self._post(kind, name, self._about(kind, call))
+            well = await self._post(kind, name, self._about(kind, call))
+            self.world.effects["news_twice"] += well and again
+            return well
 
         self.world.later(delay_s, self.until(act, TRIES, 60))
 
     def write(self, letter: people.Letter, acked: Callable[[people.Letter], None]) -> None:
         at = self.world.written(letter)
         letter.wrote, letter.handed = at, True
-        self._inbox.append(_Got(sender=letter.sender.value, text=letter.text, at=at))
+        self._inbox.append(_Got(letter=letter, at=at))
         payload: dict[str, object] = {
             "messageId": f"{letter.number:08x}",
             "message": letter.text,
@@ -172,21 +177,18 @@ class SmsGate(outside.Network):
             "receivedAt": _stamp(at),
         }
 
-        async def deliver(name: str) -> bool:
-            letter.wrote = min(letter.wrote or self.world.clock.now(), self.world.clock.now())
+        async def deliver(name: str, *, again: bool) -> bool:
+            self.read_out(letter)
             stored = await self._post("sms:received", name, payload)
             if stored:
                 acked(letter)
+                self.world.effects["one_sms_two_events"] += again
             return stored
 
         # Some phones tell one SMS as two events with ids of their own.
-        for _ in range(1 + self.world.fault("one_sms_two_events", 0.1)):
-            name = self._event()
-            late_s = self.world.draw.uniform(0, 900) if self.world.fault("webhook_late", 0.1) else 0
-            self.world.later(
-                late_s,
-                self.until(lambda name=name: deliver(name), TRIES, 30),  # type: ignore[misc]
-            )
+        for n in range(1 + self.world.fault("one_sms_two_events", 0.1)):
+            act = functools.partial(deliver, self._event(), again=n > 0)
+            self.world.later(self.lateness(letter, 0, 900), self.until(act, TRIES, 30))
 
     async def _post(self, kind: str, name: str, payload: Mapping[str, object]) -> bool:
         body = json.dumps(

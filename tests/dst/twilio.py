@@ -22,6 +22,7 @@ URL: Final = "https://sms.example.org"
 PRICE: Final = 70_000
 FEE: Final = 1_000
 RETRIED: Final = (30003, 30008)
+FORBIDDEN: Final = 403
 _ROOT: Final = f"/2010-04-01/Accounts/{ACCOUNT}/Messages"
 _TABLE: Final[Mapping[str, object]] = {
     "account_sid": ACCOUNT,
@@ -51,6 +52,7 @@ class _Message:
     price: int = 0
     priced_s: float = 0.0
     gone: bool = False
+    letter: people.Letter | None = None
 
 
 class Twilio(outside.Network):
@@ -121,18 +123,22 @@ class Twilio(outside.Network):
         if self.world.fault("not_delivered", 0.18):
             code, end = draw.choice(RETRIED), "undelivered"
             self.world.faults[f"not_delivered_{code}"] += 1
+            call.met |= {"not_delivered", f"not_delivered_{code}"}
         elif self.world.fault("not_delivered_for_good", 0.06):
             code, end = draw.choice((30005, 30006, 30007)), "failed"
             made.price = call.price = FEE
+            call.met.add("not_delivered_for_good")
         call.failed = bool(code)
         for status in ("queued", "sent"):
             if not self.world.fault("news_lost", 0.3):
                 self._tell(draw.uniform(0, 4_000), made, status, 0)
         ended_s = draw.uniform(0, 3_000)
         self.world.later(ended_s, self._ends(made, end, code))
-        if not self.world.fault("news_lost", 0.1):
-            for _ in range(1 + self.world.fault("news_twice", 0.3)):
-                self._tell(ended_s + draw.uniform(0, 3_000), made, end, code)
+        if self.world.fault("news_lost", 0.1):
+            call.met.add("news_lost")
+            return
+        for n in range(1 + self.world.fault("news_twice", 0.3)):
+            self._tell(ended_s + draw.uniform(0, 3_000), made, end, code, again=n > 0)
 
     @staticmethod
     def _ends(made: _Message, end: str, code: int) -> outside.Act:
@@ -165,6 +171,9 @@ class Twilio(outside.Network):
 
     def _list(self, query: Mapping[str, str]) -> wire.Told:
         day = query.get("DateSent>", "")
+        for one in self._messages.values():
+            if one.letter is not None:
+                self.read_out(one.letter)
         shown = [
             self._shown(one)
             for one in reversed(self._messages.values())
@@ -199,13 +208,17 @@ class Twilio(outside.Network):
 
     # ------------------------------------------------------------ what it calls
 
-    async def early(self, call: outside.Call) -> None:
+    async def early(self, call: outside.Call) -> bool:
         assert call.provider_id is not None
-        await self._call_back(self._messages[call.provider_id], "queued", 0)
+        return await self._call_back(self._messages[call.provider_id], "queued", 0)
 
-    def _tell(self, delay_s: float, made: _Message, status: str, code: int) -> None:
+    def _tell(
+        self, delay_s: float, made: _Message, status: str, code: int, *, again: bool = False
+    ) -> None:
         async def act() -> bool:
-            return await self._call_back(made, status, code)
+            well = await self._call_back(made, status, code)
+            self.world.effects["news_twice"] += well and again
+            return well
 
         # Twilio calls a status once more at the most.
         self.world.later(delay_s, self.until(act, 2, 5))
@@ -234,6 +247,7 @@ class Twilio(outside.Network):
             status="received",
             made=letter.wrote.replace(microsecond=0),
             parts=1,
+            letter=letter,
         )
         form = {
             "AccountSid": ACCOUNT,
@@ -246,26 +260,29 @@ class Twilio(outside.Network):
         }
 
         async def deliver(way: str) -> bool:
-            letter.wrote = min(letter.wrote or self.world.clock.now(), self.world.clock.now())
+            self.read_out(letter)
             stored = await self._post(way, form)
             if stored:
                 acked(letter)
             return stored
 
-        async def act() -> None:
-            if not await deliver("in") and not await deliver("fallback"):
+        async def act(*, again: bool = False) -> None:
+            well = await deliver("in") or await deliver("fallback")
+            self.world.effects["delivered_twice"] += well and again
+            if not well:
                 self.world.faults["webhook_given_up"] += 1
+                letter.met.add("webhook_given_up")
             if self.world.fault("delivered_twice", 0.15):
-                self.world.later(self.world.draw.uniform(0, 5_000), act)
+                self.world.later(self.world.draw.uniform(0, 5_000), lambda: act(again=True))
 
         if self.world.fault("forged", 0.05):
             # Somebody else, who does not know the secret; it is in nobody's list.
             made_up = form | {"MessageSid": f"SM{letter.number:031x}e"}
             self.world.later(1, lambda: self._forge(made_up))
         if self.world.fault("webhook_lost", 0.06):
+            letter.met.add("webhook_lost")
             return
-        late_s = self.world.draw.uniform(60, 2_000) if self.world.fault("webhook_late", 0.1) else 0
-        self.world.later(late_s, act)
+        self.world.later(self.lateness(letter, 60, 2_000), act)
 
     async def _forge(self, form: dict[str, str]) -> None:
         path = f"/twilio/{self.channel}/in"
@@ -274,7 +291,8 @@ class Twilio(outside.Network):
             "x-twilio-signature": "bm90IG91ciBzaWduYXR1cmU=",
         }
         body = urllib.parse.urlencode(form).encode()
-        await self.world.knock(self.channel, path, body, headers)
+        status = await self.world.ring(self.channel, path, body, headers)
+        self.world.effects["forged"] += status == FORBIDDEN
 
     async def _post(self, name: str, form: dict[str, str], query: str = "") -> bool:
         path = f"/twilio/{self.channel}/{name}"

@@ -30,7 +30,7 @@ FLAGS: Final = (
 )
 _ADDRESS: Final = re.compile(rb"http://[^\s\xe2]+token=[\w-]+")
 # Before the page's own scripts: what its policy refused is gathered where the test can ask.
-_WATCH_POLICY: Final = """
+WATCH_POLICY: Final = """
 window.refusedByPolicy = [];
 addEventListener("securitypolicyviolation", (event) =>
   window.refusedByPolicy.push(`${event.violatedDirective} ${event.blockedURI}`));
@@ -193,7 +193,7 @@ async def opened(
                 viewport={"width": width, "height": height},
                 timezone_id="Europe/Paris",
             )
-            await context.add_init_script(_WATCH_POLICY)
+            await context.add_init_script(WATCH_POLICY)
             context.set_default_timeout(30_000)
             page = await context.new_page()
             watched = Watched(page, on.origin, shots(folder))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from bot.console import audit, clusters, forecast, funds, holding, modes, status
+from bot.console import audit, clusters, forecast, funds, holding, modes, pool, status
 from bot.console.room import cards, looking, prompts
 from bot.contract import money
 from bot.policy import settings
@@ -215,9 +215,19 @@ def digest(tx: sa.Connection, voice: Voice) -> cards.Card:
     ]
     if runway_.days is not None:
         rows.append((t("runway", "réserve"), t(f"{runway_.days} days", f"{runway_.days} jours")))
+    rows += _addresses(tx, voice)
     if chain.broken_at is None:
         trail = f"{chain.length}, {chain.head}"
     else:
         trail = t(f"BROKEN at {chain.broken_at}", f"ROMPU à {chain.broken_at}")
     rows.append((t("acts and head of their chain", "actes et tête de leur chaîne"), trail))
     return cards.Card(title=t("The last day", "La dernière journée"), rows=tuple(rows))
+
+
+def _addresses(tx: sa.Connection, voice: Voice) -> list[tuple[str, str]]:
+    """Own addresses that it is time for, by channel: which ones is for the server's own screen."""
+    told = {(own.channel, pool.step(own)) for own in pool.due(tx, voice.now_ms)}
+    return [
+        (f"{channel} (antirelou addresses)", voice.t(words.en, words.fr))
+        for channel, words in sorted(told, key=str)
+    ]

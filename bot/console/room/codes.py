@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Final
 
 import sqlalchemy as sa
 
+from bot.console import names
 from bot.store import people, tables, vault
 
 LASTS_MS: Final = 7 * 86_400_000
@@ -38,7 +38,7 @@ def _draw(tx: sa.Connection, keys: vault.Vault, person_id: int, now_ms: int) -> 
     while True:
         drawn = keys.hash("room code", f"{person_id}:{now_ms}:{attempt}")
         length = _SHORT + attempt // _TRIES
-        code = "#" + base64.b32encode(drawn).decode().lower()[:length]
+        code = "#" + names.letters(drawn, length)
         taken = sa.select(_c.c.code).where(_c.c.code == code, _c.c.expires_ms > now_ms - RESTS_MS)
         if tx.execute(taken).scalar() is None:
             return code

@@ -5,7 +5,6 @@ Deciding is a compare-and-set on the row, in the transaction of the act itself.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import enum
 import json
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from bot.console import names
 from bot.console.room import cards, said
 from bot.contract import room
 from bot.store import tables, vault
@@ -95,7 +95,7 @@ def ask(
     mentions: tuple[str, ...] = (),
 ) -> int:
     """Say the card with its code and its reactions; the prompt's id."""
-    code = base64.b32encode(os.urandom(5)).decode().lower()[:5]
+    code = names.letters(os.urandom(5), 5)
     typed = question.sealed and question.kind not in BY_REACTION
     yes, no = ("oui", "non") if language == "fr" else ("yes", "no")
     foot = (f"!{yes} {code} · !{no} {code}",)

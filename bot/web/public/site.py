@@ -14,9 +14,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import jinja2
 import markupsafe
 import phonenumbers
 
@@ -24,6 +23,9 @@ from bot.contract import address, bridge
 from bot.policy import settings, texts
 from bot.web import offering
 from bot.web.public import emergency, shapes, state, words
+
+if TYPE_CHECKING:
+    import jinja2
 
 HTML: Final = "text/html; charset=utf-8"
 FIXED: Final[Mapping[str, str]] = MappingProxyType(
@@ -246,6 +248,8 @@ def setup(
 
 @functools.cache
 def _templates() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 (not before somebody asks for the page)
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader("bot.web.public", "templates"),
         autoescape=True,

@@ -12,9 +12,6 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 
-from babel import core, dates
-from babel.messages import pofile
-
 from bot.policy import texts
 
 LANGUAGES: Final = texts.LANGUAGES
@@ -28,6 +25,9 @@ class Words:
         """`table`: msgid to msgstr."""
         self.language: Final = language
         self._table = table
+        # Not before somebody asks for the page: it takes longer to import than to use.
+        from babel import core  # noqa: PLC0415 (see above)
+
         self._locale = core.Locale(language)
 
     def __call__(self, msgid: str, **values: object) -> str:
@@ -41,16 +41,22 @@ class Words:
 
     def day(self, day: dt.date) -> str:
         """A date in full."""
+        from babel import dates  # noqa: PLC0415 (see above)
+
         return dates.format_date(day, "long", locale=self._locale)
 
     def month(self, day: dt.date) -> str:
         """Month and year."""
+        from babel import dates  # noqa: PLC0415 (see above)
+
         return dates.format_skeleton("yMMMM", day, locale=self._locale)
 
 
 @functools.cache
 def of(language: str) -> Words:
     """One of LANGUAGES; FileNotFoundError for another."""
+    from babel.messages import pofile  # noqa: PLC0415 (see above)
+
     file = resources.files(__package__).joinpath("locale", f"{language}.po")
     with file.open("rb") as source:
         catalog = pofile.read_po(source, locale=language)
@@ -63,6 +69,8 @@ def of(language: str) -> Words:
 
 def own_name(language: str) -> str:
     """What a language calls itself, with a capital as in a menu."""
+    from babel import core  # noqa: PLC0415 (see above)
+
     name = core.Locale(language).get_display_name(language) or language
     return name[:1].upper() + name[1:]
 

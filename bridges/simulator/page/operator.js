@@ -73,9 +73,31 @@ function draw() {
   const most = Math.max(Number(bill.replies), Number(bill.naive_2017)) || 1;
   $("billbar").style.width = `${(100 * Number(bill.replies)) / most}%`;
   $("naivebar").style.width = `${(100 * Number(bill.naive_2017)) / most}%`;
+  drawModes();
   drawFacts(bill);
   drawClusters();
   drawDecisions();
+}
+
+// What the forum's race shows beside its own figures; null while nobody may see it.
+export const bill = () => last?.bill || null;
+
+const MODES = ["normal", "tight", "free-only", "review", "receive-only"];
+
+// "Automatic" is what the rules decide: the API calls it normal without an end.
+function drawModes() {
+  const text = JSON.stringify([lang, last.mode, last.mode_by_hand]);
+  if (drawn.get("modes") === text) return;
+  drawn.set("modes", text);
+  const focused = document.activeElement?.dataset?.mode;
+  $("modes").replaceChildren(...MODES.map((mode) => {
+    const on = mode === "normal" ? !last.mode_by_hand : last.mode_by_hand && last.mode === mode;
+    return make("button", {
+      type: "button", class: "small", "aria-pressed": String(on), "data-mode": mode, "data-testid": `op-mode-${mode}`,
+      onclick: () => act("mode", { mode }),
+    }, mode === "normal" ? words.auto : words.modes[mode]);
+  }));
+  if (focused) $("modes").querySelector(`[data-mode="${focused}"]`)?.focus();
 }
 
 function drawFacts(bill) {

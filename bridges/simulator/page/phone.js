@@ -1,12 +1,16 @@
 // The phones: who writes, what was said, and the clock above them.
 
+import * as forum from "/phone/forum.js";
 import * as operator from "/phone/operator.js";
+import * as scene from "/phone/scene.js";
+import * as yours from "/phone/yours.js";
 import {
   ask, clockTime, dayName, lang, make, networkName, post, remembered, sum, switchLanguage, translate, words,
 } from "/phone/words.js";
 
 const $ = (id) => document.getElementById(id);
 const LAPSE = 360;
+const FIRST_OF_SCENES = 8000;
 const POLL_MS = 500;
 const KEPT = "antirelou.phones";
 
@@ -54,7 +58,7 @@ function restore() {
 }
 
 function drawTabs() {
-  const label = (phone) => (phone.number.startsWith("+") ? `…${phone.number.slice(-4)}` : phone.number || "?");
+  const label = (phone) => phone.role ? words[phone.role].who : (phone.number.startsWith("+") ? `…${phone.number.slice(-4)}` : phone.number || "?");
   $("tabs").replaceChildren(...phones.map((phone, place) => {
     const tab = make("button", {
       type: "button", role: "tab", id: `tab-${place}`, "aria-controls": "device",
@@ -82,6 +86,8 @@ function drawPhone() {
   const phone = phones[active];
   const channel = channelOf(phone);
   drawTabs();
+  $("device").classList.toggle("told", Boolean(phone.role));
+  $("status").hidden = $("contact").hidden = !phone.role;
   $("network").replaceChildren(...channels.map((one) => make("option", {
     value: one.channel, ...(one === channel ? { selected: "" } : {}),
   }, channels.filter((other) => other.network === one.network).length > 1
@@ -91,6 +97,7 @@ function drawPhone() {
   $("to").replaceChildren(...channel.addresses.map((value) => make("option", {
     value, ...(value === phone.to ? { selected: "" } : {}),
   }, pretty(value))));
+  $("contactnumber").textContent = pretty(phone.to);
   keep();
   shown = { key: "", lastSeq: 0 };
   $("thread").replaceChildren();
@@ -127,23 +134,27 @@ function drawThread(phone, messages, currency, run) {
   }
   const fresh = messages.filter((message) => message.seq > shown.lastSeq);
   for (const message of fresh) {
-    list.append(bubble(message, currency));
+    list.append(bubble(phone, message, currency));
     shown.lastSeq = message.seq;
   }
   if (fresh.length) list.scrollTop = list.scrollHeight;
   const answered = messages.some((message) => message.direction === "received");
-  $("hint").textContent = !messages.length ? words.empty
+  $("hint").textContent = phone.role ? "" : !messages.length ? words.empty
     : answered ? "" : time.speed > 1 ? words.waitingFast : words.waiting;
 }
 
-function bubble(message, currency) {
+// A scene has a clock of its own: the hour of the story, moved on by the demo's.
+const shift = (phone) => phone.shift || 0;
+
+function bubble(phone, message, currency) {
+  const at = message.at_ms + shift(phone);
   const sent = message.direction === "sent";
-  const said = { call: words.called, attachment: words.attachment }[message.kind];
-  const node = make("li", { class: sent ? "out" : "in" });
+  const said = { call: phone.role ? words.busy : words.called, attachment: words.attachment }[message.kind];
+  const node = make("div", { class: sent ? "out" : "in" });
   const body = make("div", { class: `bubble ${message.kind}`, "data-testid": sent ? "bubble-out" : "bubble-in" });
   if (said) body.append(make("em", {}, said));
   if (message.text) body.append(make("span", {}, message.text));
-  const foot = make("div", { class: "foot" }, make("time", { datetime: new Date(message.at_ms).toISOString() }, clockTime(message.at_ms)));
+  const foot = make("div", { class: "foot" }, make("time", { datetime: new Date(at).toISOString() }, clockTime(at)));
   if (!sent) {
     foot.append(" · ", make("span", { "data-testid": "cost" },
       message.free ? words.free : words.cost(sum(message.cost, currency), message.parts)));
@@ -196,17 +207,17 @@ function grow() {
 }
 
 function drawPresets() {
-  const smsChannel = channels.find((channel) => channel.network === "sms");
+  const sms = smsChannel();
   // The sender of an example: another kind of phone, made when it is first asked for.
   const presets = [["hello"], ["insist"], ["stop"]];
-  if (smsChannel) presets.push(["code", "36111"], ["shortcode", "36111"], ["abroad", "+12025550123"]);
+  if (sms) presets.push(["code", "36111"], ["shortcode", "36111"], ["abroad", "+12025550123"]);
   $("presets").replaceChildren(...presets.map(([name, sender]) => make("button", {
     type: "button", class: "small", "data-testid": `preset-${name}`,
     onclick: () => {
       if (sender) {
-        let place = phones.findIndex((phone) => phone.number === sender && channelOf(phone).network === "sms");
+        let place = phones.findIndex((phone) => phone.number === sender && channelOf(phone) === sms);
         if (place < 0) {
-          newPhone(sender, smsChannel.channel);
+          newPhone(sender, sms.channel);
           place = phones.length - 1;
         }
         choose(place);
@@ -236,9 +247,48 @@ function setTime(body) {
 
 function tick() {
   const now = time.now_ms + (performance.now() - time.at) * time.speed;
+  $("storyclock").textContent = clockTime(now + shift(phones[active]));
+  scene.allow();
+  forum.allow();
   $("clock").textContent = clockTime(now, true);
   $("day").textContent = dayName(now);
 }
+
+async function hurry(speed) {
+  const { status, body } = await post(api(phones[0], "speed"), { speed }).catch(() => ({}));
+  if (status === 200) setTime(body);
+  return status === 200;
+}
+
+// ------------------------------------------------------------------ what a scene may do
+
+const smsChannel = () => channels.find((channel) => channel.network === "sms");
+
+const stage = {
+  enter(role) {
+    // Each time somebody else: one reply a person is the rule.
+    const number = `+3363998${FIRST_OF_SCENES + crypto.getRandomValues(new Uint16Array(1))[0] % 2000}`;
+    newPhone(number, smsChannel().channel);
+    const phone = phones[phones.length - 1];
+    phone.role = role;
+    const start = new Date(stage.now());
+    start.setHours(...words[role].at, 0, 0);
+    phone.shift = start.getTime() - stage.now();
+    choose(phones.length - 1);
+    return phone;
+  },
+  now: () => time.now_ms + (performance.now() - time.at) * time.speed,
+  isFront: (phone) => phones[active] === phone,
+  show: (phone) => choose(phones.indexOf(phone)),
+  send,
+  hurry,
+  field: $("compose"),
+  async received(phone) {
+    await read(phone);
+    const { status, body } = await ask(api(phone, `thread?phone=${encodeURIComponent(identity(phone))}`));
+    return status === 200 ? body.messages.filter((one) => one.direction === "received") : [];
+  },
+};
 
 // ------------------------------------------------------------------ wiring
 
@@ -269,9 +319,7 @@ function wire() {
   $("attach").addEventListener("click", () => send("attachment", ""));
   $("call").addEventListener("click", () => send("call", ""));
   $("lapse").addEventListener("click", async () => {
-    const { status, body } = await post(api(phones[0], "speed"), { speed: time.speed > 1 ? 1 : LAPSE }).catch(() => ({}));
-    if (status === 200) setTime(body);
-    else complain(body?.error || words.offline);
+    if (!await hurry(time.speed > 1 ? 1 : LAPSE)) complain(words.offline);
     read(phones[active]);
   });
   $("lang").addEventListener("click", () => {
@@ -280,6 +328,9 @@ function wire() {
     drawPresets();
     drawPhone();
     operator.redraw();
+    scene.redraw();
+    forum.redraw();
+    yours.redraw();
   });
 }
 
@@ -311,7 +362,21 @@ async function start() {
   poll(() => read(phones[active]), POLL_MS);
   poll(async () => { for (const phone of phones) if (phone !== phones[active]) await read(phone); }, 4 * POLL_MS);
   poll(readTime, 4 * POLL_MS);
-  poll(operator.look, POLL_MS);
+  poll(async () => {
+    const again = await operator.look();
+    yours.look();
+    return again;
+  }, POLL_MS);
+  await readTime();
+  $("story").hidden = $("forum").hidden = !time.can_change || !smsChannel();
+  scene.wire(stage, () => smsChannel() && time.can_change && !forum.isOn());
+  if (smsChannel()) {
+    forum.wire(smsChannel().channel, () => time.can_change && !scene.isOn());
+    yours.wire(smsChannel().channel);
+    poll(forum.look, POLL_MS);
+  } else {
+    $("yours").hidden = true;
+  }
   setInterval(tick, 100);
 }
 

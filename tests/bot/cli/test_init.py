@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import stat
+import tomllib
 
 import pytest
 
@@ -118,6 +119,12 @@ def test_every_beginning_asks_for_all_that_its_bridge_needs(
     assert page.exists()
     # Without any one of what is asked, either the bridge has a default or it is refused.
     assert all(q.ask or q.fixed is not None for q in start.questions)
+
+
+@pytest.mark.parametrize("secret", ["p\U0001f511w", 'a"b\\c', "é\x7f\t"])
+def test_whatever_is_in_a_password_is_read_back_as_it_was_typed(secret: str) -> None:
+    written = interview._toml({"password": secret})
+    assert tomllib.loads(f"table = {written}") == {"table": {"password": secret}}
 
 
 def test_neighbours_are_each_others_and_all_of_them_answered() -> None:

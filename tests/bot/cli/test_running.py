@@ -21,12 +21,25 @@ SLOW = {"sqlalchemy", "rich", "phonenumbers", "asyncio", "structlog", "starlette
 LIMIT_S = 60
 
 
-async def started(place: Place, *words: str) -> tuple[asyncio.subprocess.Process, str]:
+# What a house of simulators has no use for before somebody asks for its page or its metrics.
+UNUSED = {
+    *("twilio", "nio", "aiohttp", "vodozemac", "asyncpg", "alembic", "matplotlib"),
+    *("babel", "jinja2", "segno", "prometheus_client", "requests", "fpdf", "openapi_core"),
+}
+TELLS_MODULES = (
+    "import sys, atexit\n"
+    "atexit.register(lambda: print('\\n' + ' '.join(sys.modules), file=sys.stderr))\n"
+    "from bot import cli\ncli.main()\n"
+)
+
+
+async def started(
+    place: Place, *words: str, way: tuple[str, ...] = ("-m", "bot")
+) -> tuple[asyncio.subprocess.Process, str]:
     """The command as a process, and the address that it prints once it answers."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "bot",
+        *way,
         *words,
         cwd=place.folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
@@ -107,21 +120,35 @@ def test_the_demo_takes_a_free_port_if_8080_is_taken(
 @pytest.mark.parametrize("words", [["--help"], ["segments", "été"], ["pause", "--help"]])
 def test_quick_commands_import_nothing_slow(place: Place, words: list[str]) -> None:
     """A stopwatch would judge the machine; the modules judge the program."""
-    code = (
-        "import sys, atexit\n"
-        "atexit.register(lambda: print('\\n' + ' '.join(sys.modules), file=sys.stderr))\n"
-        f"sys.argv[1:] = {words!r}\n"
-        "from bot import cli\ncli.main()\n"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", TELLS_MODULES, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
         cwd=place.folder,
     )
-    loaded = {name.partition(".")[0] for name in done.stderr.decode().splitlines()[-1].split()}
-    assert loaded & SLOW == set()
+    assert loaded(done.stderr.decode()) & SLOW == set()
+
+
+def loaded(told: str) -> set[str]:
+    return {name.partition(".")[0] for name in told.splitlines()[-1].split()}
+
+
+async def test_a_house_of_simulators_loads_no_network(place: Place) -> None:
+    """Start-up and memory are mostly what is imported."""
+    way = ("-c", TELLS_MODULES)
+    # The first start also makes the database, which is what alembic is for.
+    process, url = await started(place, "run", way=way)
+    page = await asyncio.to_thread(get, f"{url.partition('/phone')[0]}/fr/")
+    told = await ended(process)
+    assert b"<html" in page.lower()
+    assert {"babel", "jinja2", "segno", "alembic"} <= loaded(told)
+    process, url = await started(place, "run", way=way)
+    channels = await asyncio.to_thread(get, f"{url.partition('/phone')[0]}/api/channels")
+    told = await ended(process)
+    assert {channel["kind"] for channel in json.loads(channels)} == {"simulator"}
+    assert "sqlalchemy" in loaded(told)
+    assert loaded(told) & UNUSED == set()
 
 
 def test_a_fault_of_the_program_shows_no_values(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,9 +139,9 @@ async def test_what_waits_is_stored_together(
         context: state.Context,
         batch: Sequence[messages.InboundMessage],
         now_ms: int,
-    ) -> None:
+    ) -> list[state.Item]:
         sizes.append(len(batch))
-        real(tx, context, batch, now_ms)
+        return real(tx, context, batch, now_ms)
 
     monkeypatch.setattr(door, "take_in", count)
     one = inbox(store)

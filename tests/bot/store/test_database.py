@@ -2,6 +2,7 @@ import asyncio
 import functools
 import pathlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -161,6 +162,34 @@ async def test_not_open_is_away(tmp_path: pathlib.Path) -> None:
     for path in (None, tmp_path / "bot.db"):
         with pytest.raises(database.StoreAwayError, match="not open"):
             await database.Store(path).write(note)
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_who_waited_behind_the_close_is_told_that_it_is_away(
+    store: database.Store, *, together: bool
+) -> None:
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(tx: sa.Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(20)
+        note(tx)
+
+    async with asyncio.timeout(30):
+        first = asyncio.create_task(store.write(slow))
+        await begun.wait()
+        closing = asyncio.create_task(store.close())
+        # It waits for its turn behind the first.
+        while not store._turn._waiters:  # noqa: ASYNC110 (a lock tells nobody)
+            await asyncio.sleep(0)
+        late = asyncio.create_task(store.write(note, together=together))
+        while len(store._turn._waiters) < 2:  # noqa: ASYNC110 (the same)
+            await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, closing)
+        with pytest.raises(database.StoreAwayError, match="not open"):
+            await late
 
 
 async def test_a_conflict_runs_the_work_again_from_the_start(store: database.Store) -> None:

@@ -1,4 +1,5 @@
 import base64
+import os
 import pathlib
 import shutil
 import stat
@@ -22,6 +23,21 @@ def test_made_for_the_owner_alone_and_never_over_another(path: pathlib.Path) -> 
     assert vault.load(path).fingerprints() == made.fingerprints()
     with pytest.raises(vault.KeyFileError, match="cannot make"):
         vault.create(path)
+
+
+def test_a_new_file_is_on_disk_under_its_name_before_anything_is_sealed(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, kinds = os.fsync, []
+
+    def noted(descriptor: int) -> None:
+        kinds.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    vault.create(path)
+    # The file, then the folder that names it.
+    assert kinds == [False, True]
 
 
 KEY = base64.b64encode(bytes(range(32))).decode()

@@ -188,3 +188,21 @@ async def test_browsers_are_bound_to_https_only_where_we_are_reached_by_it() -> 
 
 def test_the_admins_listener_has_the_same_bounds() -> None:
     assert isinstance(app.around(Hook()), app._App)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "told", "name"),
+    [
+        ("::ffff:192.0.2.0/120", "::ffff:192.0.2.7", b"203.0.113.5", "203.0.113.5"),
+        ("10.0.0.1", "10.0.0.1", b"203.0.113.5:4433", "203.0.113.5"),
+        ("10.0.0.1", "10.0.0.1", b"[2001:db8:1:2::3]:443", "2001:db8:1:2::/64"),
+        ("10.0.0.1", "10.0.0.1", b"2001:db8:1:2::3", "2001:db8:1:2::/64"),
+        ("10.0.0.1", "10.0.0.1", b"::ffff:203.0.113.5", "203.0.113.5"),
+        # Everybody comes from a proxy within that nobody named: nobody is counted by it.
+        ("10.0.0.1", "10.0.0.1", b"203.0.113.5, 192.168.1.4", None),
+        ("10.0.0.1", "10.0.0.1", b"127.0.0.1", None),
+    ],
+)
+def test_as_proxies_spell_addresses(trusted: str, peer: str, told: bytes, name: str | None) -> None:
+    who = clients.Clients([trusted])
+    assert who.of(peer, [(b"x-forwarded-for", told)]) == name

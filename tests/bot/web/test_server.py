@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import types
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
@@ -22,8 +23,10 @@ class Site:
         self.may = asyncio.Event()
         self.may.set()
         self.asked = asyncio.Event()
+        self.entered = asyncio.Semaphore(0)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI)
+        self.entered.release()
         if scope["method"] == "POST":
             while (await receive()).get("more_body", False):
                 pass
@@ -196,6 +199,67 @@ async def test_hoarders_make_place_for_newcomers() -> None:
             writer.close()
 
 
+_GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.mark.case("C11")
+@pytest.mark.parametrize(
+    "begun",
+    [
+        _GET,
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc",
+        _GET + b"GET / HT",
+    ],
+    ids=["answered once", "half a body", "half a second head"],
+)
+@pytest.mark.parametrize("loop", [None, "uvloop"], ids=["asyncio", "uvloop"])
+def test_those_who_hoard_after_a_head_make_place_too(begun: bytes, loop: str | None) -> None:
+    factory = None if loop is None else pytest.importorskip(loop).new_event_loop
+
+    async def hoarded() -> None:
+        site, hoard = Site(), []
+        async with running(site, max_connections=3) as listener:
+            async with asyncio.timeout(PATIENCE_S):
+                for _ in range(3):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+                    hoard.append((reader, writer))
+                    writer.write(begun)
+                    await site.entered.acquire()
+                    if begun.startswith(_GET):
+                        await reader.readuntil(b"ok")
+                reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+                writer.write(_GET)
+                assert b"200 OK" in await reader.readuntil(b"ok")
+            assert listener.gate.closed_full == 1
+            # Whoever began first has let us wait longest.
+            assert await closed(hoard[0][0]) == b""
+            for _, one in (*hoard, (reader, writer)):
+                one.close()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(hoarded())
+
+
+@pytest.mark.case("C11")
+@pytest.mark.parametrize("loop", [None, "uvloop"], ids=["asyncio", "uvloop"])
+def test_a_newcomer_among_a_hundred_at_once_is_answered(loop: str | None) -> None:
+    factory = None if loop is None else pytest.importorskip(loop).new_event_loop
+
+    async def crowded() -> None:
+        async with running(Site(), max_connections=3) as listener:
+            there = ("127.0.0.1", listener.port)
+            # All of them wait in the kernel before the loop gets to see one.
+            crowd = [kept.enter_context(socket.create_connection(there)) for _ in range(100)]
+            crowd[-1].sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            reader, writer = await asyncio.open_connection(sock=crowd[-1])
+            assert b"200 OK" in await closed(reader)
+            writer.close()
+            await writer.wait_closed()
+
+    with contextlib.ExitStack() as kept, asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(crowded())
+
+
 @pytest.mark.case("C11")
 async def test_one_address_has_a_share_of_the_connections() -> None:
     gate = guard.Gate(guard.Limits(max_connections=100, max_by_address=3))
@@ -212,9 +276,8 @@ async def test_one_address_has_a_share_of_the_connections() -> None:
 
 def test_a_house_that_is_full_of_busy_ones_forgets_whom_it_sent_away() -> None:
     gate = guard.Gate(guard.Limits(max_connections=1, max_by_address=1))
-    busy = _from("203.0.113.9")
+    busy = _from("203.0.113.9", is_busy=True)
     assert gate.enter(busy)
-    gate.waiting.clear()
     for _ in range(3):
         assert not gate.enter(_from("198.51.100.7"))
     gate.leave(busy)
@@ -222,7 +285,8 @@ def test_a_house_that_is_full_of_busy_ones_forgets_whom_it_sent_away() -> None:
     assert gate.closed_greedy == 0
 
 
-def _from(host: str) -> guard.Guard:
-    made = guard.Guard(guard.Gate(guard.Limits()), None)
+def _from(host: str, *, is_busy: bool = False) -> guard.Guard:
+    cycle = types.SimpleNamespace(response_complete=not is_busy, more_body=False)
+    made = guard.Guard(guard.Gate(guard.Limits()), types.SimpleNamespace(cycle=cycle))
     made.host = host
     return made

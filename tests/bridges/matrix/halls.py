@@ -262,6 +262,9 @@ class House:
 
     async def _answers(self) -> bool:
         """Whether the web listener does; the rooms are asked a moment later."""
+        assert self.process is not None
+        if self.process.returncode is not None:
+            raise AssertionError(f"it ended with {self.process.returncode}: {self.said()}")
         try:
             async with (
                 aiohttp.ClientSession() as session,

@@ -137,8 +137,9 @@ async def paused_in_time(house: halls.House, part: Part) -> float:
     Nothing leaves later than the deadline after it; what waits leaves after `!resume`.
     """
     hall, before = part.hall, len((await house.phones.ledger())["deliveries"])
-    for _ in range(4):
-        await hall.command(hall.second, "!who")
+    # More answers than the homeserver takes at once (10): from here on it holds us back.
+    for who in (*[hall.second] * 8, *[hall.first] * 4):
+        await hall.command(who, "!who")
     await write(house, 7000 + 100 * part.place)
     await program.until("replies on their way", lambda: more_than(house, before + 3), 60)
     acted = house.acts()[hall.first.user, "pause"]
@@ -151,7 +152,7 @@ async def paused_in_time(house: halls.House, part: Part) -> float:
     waits = house.rows(
         "SELECT id FROM room_outgoing WHERE state = 'waiting' AND channel = ?", hall.name
     )
-    assert waits, "the homeserver held nothing back"
+    assert len(waits) > 1, "the homeserver held nothing back"
     (row,) = house.rows("SELECT at_ms FROM audit WHERE act = 'pause' ORDER BY id DESC LIMIT 1")
     target = calls_path(hall, event_id)
     asked_ms = (await hall.first.raw("GET", target))["origin_server_ts"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.console import names
 from bot.console.room import commands, parser
 
 WORDS = st.sampled_from(
@@ -152,3 +153,10 @@ def test_a_slip_is_never_taken_for_another_command(command: commands.Command, mo
     word = command.name + more
     if word not in commands.BY_WORD:
         assert isinstance(parser.parse(f"!{word}"), parser.Wrong)
+
+
+def test_a_code_has_no_letter_that_a_client_draws_as_another() -> None:
+    drawn = {names.letters(bytes([n]) * 5, 5) for n in range(256)}
+    assert len(drawn) > 200
+    assert "x" not in "".join(drawn)
+    assert all(isinstance(parser.parse(f"!yes {code}"), parser.Asked) for code in drawn)

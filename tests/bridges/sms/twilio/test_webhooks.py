@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.contract import address, bridge, messages, money
+from bridges.sms.twilio import wire
 from tests.bridges.sms.twilio import bench, exchange
 
 NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -226,6 +227,16 @@ async def test_our_own_probe_keeps_nothing() -> None:
 
 
 # ---------------------------------------------------------------- status
+
+
+@pytest.mark.case("C33")
+async def test_nobodys_number_is_remembered_with_the_fields_that_are_always_the_same() -> None:
+    on = bench.Bench()
+    assert (await on.post("in", bench.sms(FromCountry="FR", FromCity=""))).status == 200
+    assert (await on.post("status", bench.news("sent", To=bench.HIS), query="r=ab")).status == 200
+    known = wire._known.values()
+    assert ("FromCountry", "FR") in known
+    assert not any(bench.HIS in pair or "salut" in pair for pair in known)
 
 
 @pytest.mark.case("C03")

@@ -1,0 +1,150 @@
+"""The showpiece in Chromium: the scene, the innocent's view, the forum with both bills, the room's
+decisions; two themes, three widths, two languages, by keyboard alone, and what axe says of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright import async_api
+
+from tests.e2e import browser, program, show
+
+expect = async_api.expect
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DEFAULT_REPLY = {"fr": "Un non se respecte.", "en": "Not you?"}
+
+
+def euros(text: str) -> float:
+    """What stands there as a sum."""
+    return float(re.sub(r"[^\d,.]", "", text).replace(",", "."))
+
+
+async def played(page: browser.Watched, scene: str) -> None:
+    """Play a scene by its button and skip to its end."""
+    await page.one(f"play-{scene}").click()
+    await expect(page.one("caption")).to_be_visible()
+    await page.one("skip").click()
+    await expect(page.one("skip")).to_be_hidden()
+
+
+async def ended(page: browser.Watched) -> None:
+    """Until the evening is over: both buttons of it are there again."""
+    await expect(page.one("halt")).to_be_hidden(timeout=90_000)
+    await expect(page.one("raid")).to_be_enabled()
+
+
+@pytest.mark.case("C16")
+async def test_the_scene_is_real_and_replayable_in_every_look(
+    tmp_path: Path, chromium: str
+) -> None:
+    async with browser.demo(tmp_path) as demo, show.launched(chromium) as made:
+        for place, (name, size) in enumerate(show.WIDTHS.items()):
+            theme = show.THEMES[place % 2]
+            for locale, scene in (("fr-FR", "his"), ("en-GB", "hers")):
+                look = {"size": size, "locale": locale, "color_scheme": theme}
+                async with show.window(made, demo, tmp_path, **look) as page:  # type: ignore[arg-type]
+                    lang = locale[:2]
+                    assert await page.page.locator("html").get_attribute("lang") == lang
+                    assert await show.objections(page) == []
+                    await page.shoot(f"show-{name}-{theme}-{lang}-1-start")
+                    await played(page, scene)
+                    # Three messages and a call went in; one reply came, in the language of the text.
+                    await expect(page.one("bubble-out")).to_have_count(4)
+                    await expect(page.one("bubble-in")).to_have_count(1)
+                    await expect(page.one("bubble-in")).to_contain_text(DEFAULT_REPLY[lang])
+                    await page.shoot(f"show-{name}-{theme}-{lang}-2-scene")
+                    assert await show.objections(page) == []
+                    assert await show.overflow(page) <= 0
+        replies = await demo.replies("sms")
+        assert len({reply["to"] for reply in replies}) == len(replies) == 6
+
+
+@pytest.mark.case("C17", "C18", "C41", "C06")
+async def test_the_forum_races_two_bills_and_people_are_answered(
+    tmp_path: Path, chromium: str
+) -> None:
+    async with (
+        browser.demo(tmp_path) as demo,
+        show.launched(chromium) as made,
+        show.window(made, demo, tmp_path, color_scheme="dark") as page,
+    ):
+        await page.one("raid").click()
+        await expect(page.one("raid")).to_be_hidden()
+        await expect(page.one("play-his")).to_be_disabled()
+        await ended(page)
+        cap = euros((await page.text("op-cap")).partition("sur")[2])
+        naive, ours = euros(await page.text("race-naive")), euros(await page.text("race-ours"))
+        # Two days at the most: each has its cap.
+        assert ours <= 2 * cap < naive
+        used = euros((await page.text("op-cap")).partition("sur")[0])
+        assert used <= cap
+        told = await demo.get("/phone/sms/api/forum")
+        people, raiders = told["roles"]["person"], told["roles"]["raider"]
+        assert people["answered"] > 0.6 * people["wrote"] > 0
+        assert raiders["answered"] < 0.5 * raiders["wrote"]
+        # The account of the phones and the ledger's are one.
+        assert abs(ours - float(told["spent"])) < 0.005
+        await expect(page.one("phase")).to_contain_text(f"de {raiders['wrote']} numéros")
+        await page.shoot("show-raid")
+        assert await show.objections(page) == []
+
+        # What is held goes with one gesture, and a mode is set and left.
+        await page.one("op-cluster-drop").first.click()
+        await expect(page.one("op-said")).to_contain_text("abandonnée(s).")
+        await page.one("op-mode-review").click()
+        await expect(page.one("op-mode-review")).to_have_attribute("aria-pressed", "true")
+        await page.one("op-mode-normal").click()
+        await expect(page.one("op-mode-normal")).to_have_attribute("aria-pressed", "true")
+
+        await page.one("bait").click()
+        await ended(page)
+        misled = (await demo.get("/phone/sms/api/forum"))["roles"]["misled"]
+        assert misled["answered"] < 0.1 * misled["wrote"]
+        await expect(page.one("tally-crowd")).to_contain_text(f"sur {misled['wrote']}")
+        await page.shoot("show-bait")
+
+
+async def test_all_of_it_by_keyboard_alone(tmp_path: Path, chromium: str) -> None:
+    async with (
+        browser.demo(tmp_path) as demo,
+        show.launched(chromium) as made,
+        show.window(made, demo, tmp_path, size=show.WIDTHS["phone"], locale="en-GB") as page,
+    ):
+        press = page.page.keyboard.press
+        await page.tab_to("play-hers")
+        await press("Enter")
+        await expect(page.one("skip")).to_be_focused()
+        await press("Enter")
+        await expect(page.one("play-hers")).to_be_visible()
+        await expect(page.one("leave")).to_be_focused()
+        await press("Escape")
+        await expect(page.one("caption")).to_be_hidden()
+        await expect(page.one("play-hers")).to_be_focused()
+        # Replayed and left in the middle, the clock is the usual one again.
+        await press("Enter")
+        await expect(page.one("skip")).to_be_focused()
+        await press("Escape")
+        await program.until("the usual clock", lambda: usual(demo))
+        await page.tab_to("viral")
+        await press("Enter")
+        await expect(page.one("halt")).to_be_focused()
+        await press("Enter")
+        await expect(page.one("viral")).to_be_focused()
+        await page.tab_to("op-mode-tight")
+        await press("Enter")
+        await expect(page.one("op-mode-tight")).to_have_attribute("aria-pressed", "true")
+        await expect(page.one("op-mode-tight")).to_be_focused()
+        await page.tab_to("country")
+        await press("F")
+        await expect(page.one("law")).to_contain_text("decision 2022-1583")
+        await expect(page.one("costs")).to_contain_text("4,000\u00a0EUR")
+        await page.tab_to("lang", "Shift+Tab")
+        await press("Enter")
+        await expect(page.one("law")).to_contain_text("décision 2022-1583")
+        await expect(page.one("play-his")).to_have_text("Jouer la scène")
+
+
+async def usual(demo: browser.Demo) -> bool:
+    """Whether nothing hurries the clock."""
+    return bool((await demo.get("/phone/sms/api/speed"))["speed"] == 1)
