@@ -46,7 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, small sizes")
     parser.add_argument("--only", choices=[name for name, _ in BENCHES], action="append")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the results here")
+    parser.add_argument(
+        "--json",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="write the results here; with --only, into what is there",
+    )
     parser.add_argument("--from", type=pathlib.Path, metavar="FILE", dest="known", help="no run")
     parser.add_argument(
         "--write", type=pathlib.Path, metavar="PAGE", help="put tables and charts into this page"
@@ -59,6 +64,8 @@ def main() -> None:
         results = _run([(n, b) for n, b in BENCHES if not asked.only or n in asked.only], asked)
         console.Console(highlight=False).print(_table(results, where))
         found = telling.kept(results, where, quick=asked.quick)
+        if asked.only and asked.json is not None and asked.json.exists():
+            found = telling.joined(telling.read(asked.json), found)
     if asked.json is not None:
         asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if asked.write is not None:

@@ -135,11 +135,11 @@ async def _ours(place: pathlib.Path, numbers: list[int]) -> float:
 @contextlib.contextmanager
 def huey(path: pathlib.Path, waiting: int) -> Iterator[Way]:
     """Its own storage, scheduler and execution, in this process as ours."""
-    import huey as library  # noqa: PLC0415 (a reference, which the program does not need)
+    import huey as library  # type: ignore[import-untyped]  # noqa: PLC0415 (a reference only)
 
     made = library.SqliteHuey("bench", filename=str(path), results=False)
 
-    @made.task()
+    @made.task()  # type: ignore[untyped-decorator]
     def send(_number: int) -> None:
         """Nothing."""
 
@@ -183,7 +183,7 @@ def procrastinate(waiting: int) -> Iterator[Way]:
         url = cluster.url(cluster.fresh())
         app = library.App(connector=library.PsycopgConnector(conninfo=url))
 
-        @app.task(name="send")  # type: ignore[untyped-decorator]
+        @app.task(name="send")
         async def send(number: int) -> None:
             nonlocal done
             done += number >= 0
@@ -197,9 +197,8 @@ def procrastinate(waiting: int) -> Iterator[Way]:
                 for first in range(0, waiting, 1_000):
                     if time.perf_counter() - started > _FILLING_S:
                         return first
-                    await later.batch_defer_async(
-                        *({"number": first + one} for one in range(1_000))
-                    )
+                    some: list[Any] = [{"number": first + one} for one in range(1_000)]
+                    await later.batch_defer_async(*some)
             return waiting
 
         async def work() -> float:

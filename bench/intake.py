@@ -229,6 +229,9 @@ def measure(
 
 def _ratios(found: dict[str, dict[int, list[dict[str, Any]]]]) -> dict[str, Any]:
     """Round by round, so that what slows one slows its neighbour too; then the median."""
+    for who, loads in found.items():
+        if not all(one["per_s"] for n in CONNECTIONS for one in loads[n]):
+            raise RuntimeError(f"{who} answered nothing: too much else goes on on this machine")
     out: dict[str, Any] = {}
     for n in CONNECTIONS:
         mine = found[OURS][n]

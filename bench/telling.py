@@ -20,7 +20,7 @@ from typing import Any, Final
 from bench import measure
 
 _MARKED: Final = re.compile(
-    r"(<!-- bench (?P<names>[a-z ]+) -->\n).*?(\n<!-- end of bench (?P=names) -->)", re.DOTALL
+    r"(<!-- bench (?P<names>[a-z ]+) -->\n).*?(<!-- end of bench (?P=names) -->)", re.DOTALL
 )
 MACHINE: Final = "machine"
 _SERVERS: Final = {
@@ -58,6 +58,18 @@ def kept(
         "results": {
             name: [dataclasses.asdict(one) for one in found] for name, found in results.items()
         },
+    }
+
+
+def joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The new results, and the old ones of what was not run, if this is the same machine."""
+    alike = all(old["machine"][name] == new["machine"][name] for name in ("processor", "cores"))
+    if not alike:
+        return dict(new)
+    return {
+        **new,
+        "quick": old["quick"] or new["quick"],
+        "results": {**old["results"], **new["results"]},
     }
 
 
@@ -101,7 +113,7 @@ def page(text: str, found: Mapping[str, Any]) -> str:
                 raise KeyError(f"no results of bench {name}")
         parts = [table(found, name) for name in names]
         whole = "\n".join([parts[0], *(part.split("\n", 2)[2] for part in parts[1:])])
-        return f"{mark[1]}\n{whole}\n{mark[3]}"
+        return f"{mark[1]}\n{whole}\n\n{mark[3]}"
 
     return _MARKED.sub(filled, text)
 

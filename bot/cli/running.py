@@ -28,7 +28,7 @@ DEMO: Final = (
     'channels.signal.network="signal"',
     'channels.signal.addresses=["00000000-0000-4000-8000-000000000001"]',
     # Enough for a hurried week of people; a raid wants ten times as much.
-    'budget.cap_day="40"',
+    'budget.cap_day="60"',
     'budget.cap_month="1000"',
     'log.level="warning"',
 )

@@ -115,7 +115,7 @@ def look(
         complaints_below=_percent(TENS, replies) if complaints < TENS else None,
         spent=_units(money_of.get(ledger.REPLIES, 0)),
         received_cost=_units(money_of.get(ledger.INBOUND, 0)),
-        donated=_units(money_of.get(ledger.DONATIONS, 0)),
+        donated=_units(-money_of.get(ledger.DONATIONS, 0)),
         way_of_2017=_units((messages or 0) * funds.PARTS_2017 * funds.part_micros(tx)),
         days=_days(by_day, first, last),
     )
@@ -179,7 +179,7 @@ def _money(tx: sa.Connection, from_ms: int, until_ms: int) -> dict[str, int]:
         .where(_m.c.at_ms >= from_ms, _m.c.at_ms < until_ms)
         .group_by(_m.c.account)
     )
-    return {account: abs(int(micros)) for account, micros in tx.execute(query)}
+    return {account: int(micros) for account, micros in tx.execute(query)}
 
 
 def _units(micros: int) -> int | None:

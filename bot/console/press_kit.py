@@ -125,7 +125,7 @@ def rows(of: press.Figures, language: str) -> list[tuple[str, str]]:
         (w["replies"], count(of.replies)),
         (w["refused"], count(of.refused)),
         (w["complaints"], count(of.complaints)),
-        (w["rate"], _rate(of, w)),
+        (w["rate"], _rate(of, w, language)),
         (w["spent"], cash(of.spent)),
         (w["received_cost"], cash(of.received_cost)),
         (w["donated"], cash(of.donated)),
@@ -133,10 +133,12 @@ def rows(of: press.Figures, language: str) -> list[tuple[str, str]]:
     ]
 
 
-def _rate(of: press.Figures, w: dict[str, str]) -> str:
-    if of.complaints_percent is not None:
-        return f"{of.complaints_percent} %"
-    return w["none"] if of.complaints_below is None else w["below"].format(of.complaints_below)
+def _rate(of: press.Figures, w: dict[str, str], language: str) -> str:
+    found = of.complaints_below if of.complaints_percent is None else of.complaints_percent
+    if found is None:
+        return w["none"]
+    shown = str(found).replace(".", "," if language == "fr" else ".")
+    return f"{shown} %" if of.complaints_percent is not None else w["below"].format(shown)
 
 
 def _page(of: press.Figures, language: str, picture: bytes | None) -> str:

@@ -80,8 +80,8 @@ _SIZES: Final = {
     Kind.VIRAL: _Size(usual=30, more=100),
     Kind.BAIT: _Size(usual=60, more=160),
 }
-_DAY_S: Final = 24.0 * 3600
-_DAYS_PEOPLE: Final = 260
+_DAY_S: Final = 12.0 * 3600
+_DAYS_PEOPLE: Final = 220
 _LASTS_S: Final = 4.0 * 3600
 _CROWD_S: Final = (0.4 * 3600, 3.4 * 3600)
 _DOZENS: Final = (20, 90)

@@ -39,7 +39,7 @@ _FRENCH: Final = Phrases(
     insists="pourquoi tu réponds pas|allô ?|t'es sérieuse|bon|je suis gentil pourtant|réponds stp"
     "|au moins dis non|tu m'as donné ton numéro|tant pis|????|je t'attends|dernière chance",
     slogans="videz la cagnotte du numéro|le forum vous salue bien|le forum paie sa tournée"
-    "|merci pour les sms gratuits|cagnotte bientôt vide|encore un sms pour la cagnotte",
+    "|sms gratuits, le forum régale|cagnotte bientôt vide|encore un sms pour la cagnotte",
     wanted="bonjour {t} toujours disponible ?|c'est pour l'annonce {t}|{t} encore en vente ?"
     "|intéressé par {t} quel prix ?|je peux venir voir {t} ce soir ?|annonce {t} négociable ?",
     things="le vélo électrique|vélo électrique",
@@ -56,7 +56,7 @@ _ENGLISH: Final = Phrases(
     insists="why no reply|hello?|are you serious|fine|I'm a nice guy though|answer please"
     "|at least say no|you gave me your number|whatever|????|I'm waiting|last chance",
     slogans="empty their kitty everyone|the forum salutes you|this round is on the forum"
-    "|thanks for the free texts|kitty nearly empty|one more text for the kitty",
+    "|free texts, courtesy of the forum|kitty nearly empty|one more text for the kitty",
     wanted="hello is {t} still available?|about the ad for {t}|{t} still for sale?"
     "|interested in {t} what price?|can I see {t} tonight?|price of {t} negotiable?",
     things="the electric bike|electric bike",

@@ -1,6 +1,7 @@
 import asyncio
 import dataclasses
 import datetime as dt
+import gc
 import pathlib
 from collections.abc import AsyncIterator, Callable
 
@@ -284,6 +285,23 @@ async def test_a_sweep_that_failed_is_taken_up_from_where_it_began(store: databa
     here.way.listing = []
     await here.janitor.step("sweep")
     assert here.way.swept[-1] == rows.NOW - dt.timedelta(milliseconds=sweep.OVERLAP_MS)
+
+
+async def test_a_sweep_that_is_cut_off_before_it_begins_leaves_nothing_behind(
+    store: database.Store,
+) -> None:
+    # A coroutine that nobody awaited is a warning, and warnings are errors here.
+    here = house(store)
+    step = asyncio.create_task(here.janitor.step("sweep"))
+    # So far that the sweep is planned for the loop's next turn.
+    await asyncio.sleep(0)
+    step.cancel()
+    await asyncio.gather(step, return_exceptions=True)
+    assert step.cancelled()
+    # It holds what it was cut off from.
+    del step
+    gc.collect()
+    assert here.way.swept == []
 
 
 # ------------------------------------------------------------------------------ rounds

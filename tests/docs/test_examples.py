@@ -29,6 +29,7 @@ PUT_IN: Final = {"AC…": "AC" + "0" * 32, "...": "0" * 48, "…": "Bonjour."}
 ELSEWHERE: Final = "filedrop"
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`(?:\.venv/bin/)?antirelou((?:\s[^`]*)?)`")
+_ALONE = re.compile(r"^(?:\.venv/bin/)?antirelou( .*)$", re.MULTILINE)
 _LINE = re.compile(r"^(?: {4}|\$ )(?:\.venv/bin/)?antirelou( .*)$", re.MULTILINE)
 
 
@@ -48,6 +49,16 @@ def typed(pattern: re.Pattern[str]) -> list[Any]:
     for page in PAGES:
         for words in pattern.findall(page.read_text("utf-8")):
             found.setdefault(" ".join(words.split()), page.name)
+    return [pytest.param(words, id=f"{name}: {words}"[:70]) for words, name in found.items()]
+
+
+def blocks() -> list[Any]:
+    """Lines of blocks that name no language."""
+    found: dict[str, str] = {}
+    for page in PAGES:
+        for _, language, body in _FENCE.findall(page.read_text("utf-8")):
+            for words in _ALONE.findall(textwrap.dedent(body)) if not language else ():
+                found.setdefault(words.partition("  #")[0].strip(), page.name)
     return [pytest.param(words, id=f"{name}: {words}"[:70]) for words, name in found.items()]
 
 
@@ -83,7 +94,7 @@ def test_commands_that_are_named_exist_with_their_options(words: str) -> None:
             assert word.partition("=")[0] in known, words
 
 
-@pytest.mark.parametrize("words", typed(_LINE))
+@pytest.mark.parametrize("words", [*typed(_LINE), *blocks()])
 def test_lines_to_type_are_taken_as_they_are(words: str) -> None:
     command, left = named(shlex.split(words.partition("   (")[0]))
     assert command is not GROUP

@@ -30,6 +30,8 @@ SLICE: Final = 500
 # With so many seeds a kind of trouble that nobody met, or felt, is a fault of the simulation.
 ENOUGH: Final = 200
 TRIES: Final = 60
+# To find excuses that no longer hold.
+FEW_TRIES: Final = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,12 @@ def history_hash(run: told.Run) -> str:
 def die(place: str) -> tuple[str, str, str]:
     """One place: its name, what came of it, the history if a promise was broken."""
     quiet()
-    run = runs.died_at(place, TRIES)
+    excuse = places.UNREACHED.get(place)
+    run = runs.died_at(place, TRIES if excuse is None else FEW_TRIES)
     if run is None:
-        return place, "never hit", ""
+        return place, "never hit" if excuse is None else "not reached", ""
+    if excuse is not None:
+        return place, "hit all the same", ""
     found = check.faults(run)
     return place, "broken" if found else "kept", check.shown(run, found) if found else ""
 
@@ -88,16 +93,23 @@ def enumerate_places(jobs: int) -> int:
     names = places.all_names()
     verdicts: collections.Counter[str] = collections.Counter()
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        for place, verdict, history in pool.map(die, names):
-            reason = places.UNREACHED.get(place)
-            shown = f"not reached, {reason}" if verdict == "never hit" and reason else verdict
-            verdicts["not reached" if shown != verdict else verdict] += 1
-            print(f"{shown:<10}  {place}")
+        for done in concurrent.futures.as_completed([pool.submit(die, one) for one in names]):
+            place, verdict, history = done.result()
+            verdicts[verdict] += 1
+            why = f" ({places.UNREACHED[place]})" if verdict == "not reached" else ""
+            print(f"{verdict:<12}{place}{why}", flush=True)
             if history:
                 print(history)
-    bad = verdicts["never hit"] + verdicts["broken"]
+    bad = verdicts.total() - verdicts["kept"] - verdicts["not reached"]
     print(f"{len(names)} places: {dict(verdicts)}")
-    keep({"places": len(names), "places died at": verdicts["kept"], "places missed": bad})
+    keep(
+        {
+            "places": len(names),
+            "places died at": verdicts["kept"],
+            "places excused": verdicts["not reached"],
+            "places missed": bad,
+        }
+    )
     return 1 if bad else 0
 
 

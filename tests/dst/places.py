@@ -23,7 +23,14 @@ BEFORE, AFTER = "before its commit", "after its commit"
 _LONGEST: Final = 90
 
 UNREACHED: Final[Mapping[str, str]] = {
-    "inbox.door.Inbox.accept: self._write([(batch, kept)])": "the way of a store in memory only",
+    **dict.fromkeys(
+        (
+            "dispatcher.loop.Dispatcher._controls: self._store.read(events.controls)",
+            "dispatcher.loop.Dispatcher._one: self._may_go([claim])",
+            "inbox.door.Inbox.accept: self._write([(batch, kept)])",
+        ),
+        "the way of a store in memory only",
+    ),
     **dict.fromkeys(
         (
             f"janitor.retention._slices: store.write(functools.partial(drop, keys=keys)), {when}"
@@ -32,7 +39,7 @@ UNREACHED: Final[Mapping[str, str]] = {
         "nothing is old enough within one day",
     ),
 }
-"""Places that no run can die at, each with its reason."""
+"""Places that no run can die at, each with its reason; one that a run dies at is none."""
 
 # (first line, last line, first column, last column), as the interpreter tells it.
 _Where = tuple[int | None, int | None, int | None, int | None]

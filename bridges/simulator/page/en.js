@@ -160,8 +160,11 @@ export default {
   noCap: "no cap",
   pricesFrom: "Prices of this demo, as configured. Yours: “antirelou check”.",
   law: {
-    FR: "France: numbers in 06 and 07 are for people among themselves; automated platforms have 09 37 to 09 39 (Arcep, decision 2022-1583, in force since 2023; looked up in November 2026). A phone with a SIM also has the limits of its plan.",
+    FR: "06 and 07 are for people who talk to people; a program that writes gets 09 37, 09 38 or 09 39 (Arcep, decision 2022-1583 of 1 September 2022, read 22 November 2026). A number given back is somebody else’s after 45 to 120 days: keep it a year.",
+    BE: "A SIM is bought with an identity document, prepaid too (BIPT, read 22 November 2026). Rules on automatic sending from a mobile number are not verified: ask the carrier, in writing.",
+    CH: "A passport or identity card for every SIM, with a copy kept (VÜPF, SR 780.11, art. 20, read 22 November 2026). +41 is outside the EU: writing there may cost more. Print the country on your posters.",
+    GB: "Ordinary mobile numbers send and receive at providers (read 22 November 2026, to be confirmed with them). +44 is outside the EU: writing there may cost more. Print the country.",
     other: "Before you choose, find out three things: who may send automatic messages from a mobile number, whether an identity document is asked for, and what data protection law says.",
   },
-  lawMore: "Country by country, with dated sources: docs/choose-a-number.md in the repository.",
+  lawMore: "This is no legal advice. Country by country, with sources: docs/choose-number.md in the repository.",
 };

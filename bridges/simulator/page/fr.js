@@ -160,8 +160,11 @@ export default {
   noCap: "sans plafond",
   pricesFrom: "Prix de cette démonstration, tels que configurés. Les vôtres : « antirelou check ».",
   law: {
-    FR: "France : les numéros en 06 et 07 sont réservés aux échanges entre personnes ; les plateformes automatisées ont 09 37 à 09 39 (Arcep, décision 2022-1583, en vigueur depuis 2023 ; relevé en novembre 2026). Un téléphone avec une carte SIM a aussi les limites de son forfait.",
+    FR: "Les 06 et 07 sont faits pour que des gens se parlent ; un programme qui écrit reçoit un 09 37, 09 38 ou 09 39 (Arcep, décision 2022-1583 du 1er septembre 2022, lue le 22 novembre 2026). Un numéro rendu est réattribué après 45 à 120 jours : gardez-le un an.",
+    BE: "Une carte SIM s’achète avec une pièce d’identité, prépayée aussi (IBPT, lu le 22 novembre 2026). Les règles sur l’envoi automatique depuis un mobile ne sont pas vérifiées : demandez à l’opérateur, par écrit.",
+    CH: "Une pièce d’identité pour chaque carte SIM, avec copie gardée (OSCPT, RS 780.11, art. 20, lu le 22 novembre 2026). Le +41 est hors de l’Union : y écrire peut coûter plus cher. Indiquez le pays sur vos affiches.",
+    GB: "Des mobiles ordinaires envoient et reçoivent chez des fournisseurs (lu le 22 novembre 2026, à confirmer auprès d’eux). Le +44 est hors de l’Union : y écrire peut coûter plus cher. Indiquez le pays.",
     other: "Avant de choisir, vérifiez trois choses : qui peut envoyer des messages automatiques depuis un numéro mobile, s’il faut une pièce d’identité, ce que dit le droit des données.",
   },
-  lawMore: "Pays par pays, avec sources datées : docs/choose-a-number.md dans le dépôt.",
+  lawMore: "Ceci n’est pas un conseil juridique. Pays par pays, avec sources : docs/choose-number.md dans le dépôt.",
 };

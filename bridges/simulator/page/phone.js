@@ -203,7 +203,8 @@ async function sendText() {
 
 function grow() {
   const field = $("compose");
-  field.rows = Math.min(4, 1 + (field.value.match(/\n/g) || []).length + Math.floor(field.value.length / 60));
+  field.rows = 1;
+  while (field.rows < 4 && field.scrollHeight > field.clientHeight + 4) field.rows += 1;
 }
 
 function drawPresets() {

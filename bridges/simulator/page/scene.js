@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const STEPS = ["open", "call", "insist", "wait", "reply", "more", "end"];
 const WALK = 60; // a minute a second
 const RUN = 900; // an hour in four seconds
-const DASH = 3600;
+const DASH = 1800;
 const PATIENCE = 4 * 3600000; // of the demo's time
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -87,16 +87,20 @@ function pause(ms) {
 
 async function type(text) {
   const field = stage.field;
+  const show = (part) => {
+    field.value = part;
+    field.dispatchEvent(new Event("input"));
+  };
   field.readOnly = true;
   if (!calm.matches) {
     for (let end = 1; end <= text.length && playing && !playing.skipped; end += 2) {
-      field.value = text.slice(0, end);
+      show(text.slice(0, end));
       await pause(28);
     }
   }
-  field.value = text;
+  show(text);
   await pause(350);
-  field.value = "";
+  show("");
 }
 
 // The phone of the scene comes back to the front for it, should somebody have looked at another.

@@ -212,6 +212,13 @@ async def _nothing(house: building.House) -> None:
     assert house.store is not None
 
 
+def test_version_as_an_option_too(place: Place) -> None:
+    """SECURITY.md asks for it in reports."""
+    told, asked = place.run("--version"), place.run("version")
+    assert (told.exit_code, told.stdout) == (asked.exit_code, asked.stdout)
+    assert place.run("--help").stdout.count("--version") == 1
+
+
 def test_version(place: Place) -> None:
     result = place.run("version", "--json")
     assert result.exit_code == 0 or "make setup" in result.stderr

@@ -112,6 +112,21 @@ def test_without_matplotlib_it_says_so(place: Place, monkeypatch: pytest.MonkeyP
     assert not (place.folder / "press" / "days.png").exists()
 
 
+def test_money_is_told_in_tens_and_what_was_taken_back_is_not(place: Place) -> None:
+    def work(tx: sa.Connection) -> None:
+        for account, units in (("replies", 44), ("inbound", 9), ("donations", -126)):
+            row = {"at_ms": building.now_ms() - 3 * DAY_MS, "account": account, "kind": "post"}
+            row |= {"amount_micros": units * 1_000_000, "day": "2026-11-01"}
+            tx.execute(sa.insert(tables.postings), row)
+
+    async def fill(house: House) -> None:
+        await house.store.write(work)
+
+    place.fill(fill)
+    found = place.json("press")["figures"]
+    assert (found["spent"], found["received_cost"], found["donated"]) == (40, None, 130)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -136,11 +136,13 @@ async def test_one_gesture_for_a_cluster(house: House, action: str, state: str) 
 
 async def test_a_mode_is_set_and_shown_with_its_reason(house: House) -> None:
     assert (await get(house))["mode_until_ms"] is None
+    assert (await get(house))["mode_by_hand"] is False
     until_ms = START_MS + HOUR_MS
     asked = {"action": "mode", "mode": "review", "until_ms": until_ms}
     assert (await act(house, asked))[0] == 200
     found = await get(house)
     assert (found["mode"], found["mode_until_ms"]) == ("review", until_ms)
+    assert found["mode_by_hand"] is True
     assert found["mode_why"]["en"] == "Set by hand by console."
     assert (await act(house, {"action": "mode", "mode": "normal"}))[0] == 200
     assert (await get(house))["mode"] == "normal"

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from bot.store import database, events, tables
+from bot.store import database, events, tables, transaction
 from tests.bot.store import rows
 
 
@@ -45,6 +45,22 @@ async def test_a_transaction_is_all_or_nothing(store: database.Store) -> None:
     assert await rows.kinds(store) == []
     await store.write(note)
     assert await rows.kinds(store) == ["note"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_the_disk_is_waited_for_beside_the_loop(
+    store: database.Store, monkeypatch: pytest.MonkeyPatch, *, together: bool
+) -> None:
+    commit, where = transaction.commit, []
+
+    def seen(writer: sa.Connection) -> None:
+        where.append(threading.current_thread())
+        commit(writer)
+
+    monkeypatch.setattr(transaction, "commit", seen)
+    await store.write(note, together=together)
+    assert len(where) == 1
+    assert where[0] is not threading.main_thread()
 
 
 @pytest.mark.case("C07")

@@ -68,7 +68,7 @@ kind = "simulator"
 addresses = ["{ours}"]
 price = "0.08"
 deliver_to = "{phones}"
-parts_per_second = 3
+parts_per_second = 5
 """
 _ROOM = """
 [channels.{name}]

@@ -268,7 +268,7 @@ async def test_a_flood_is_decided_from_both_rooms_through_a_hundred_kills(
         everybody = [
             phones_world.phone(7000 + 100 * p.place + n) for p in parts for n in range(LATE_PEOPLE)
         ]
-        await program.until("the last replies", lambda: all_told(house, everybody), 60)
+        await program.until("the last replies", lambda: all_told(house, everybody), 180)
         await house.kill()
 
         check_trail(house, parts)

@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -132,8 +133,40 @@ async def test_the_page_is_served_strictly_and_from_this_server_alone() -> None:
         assert answer.headers["content-type"].startswith(kind)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert b"://" not in answer.body.replace(b"http://www.w3.org/2000/svg", b"")
+    for name in ("scene.js", "forum.js", "yours.js", "fr.js", "en.js", "show.css"):
+        answer = await world.call(app, "GET", f"/phone/{name}")
+        assert answer.status == 200
+        assert b"://" not in answer.body
     assert (await world.call(app, "GET", "/phone/../settings.py")).status == 404
     assert (await world.call(app, "POST", "/phone/")).status == 405
+
+
+@pytest.mark.parametrize(
+    ("asked", "lang"),
+    [
+        ("fr-CH, en;q=0.9", "fr"),
+        ("en-GB,fr;q=0.5", "en"),
+        ("de, fr;q=0.3, en;q=0.8", "en"),
+        ("de-DE", "en"),
+        ("", "en"),
+        ("fr;q=x, fr;q=0", "en"),
+    ],
+)
+async def test_the_page_speaks_what_the_browser_would_rather_read(asked: str, lang: str) -> None:
+    app = Phone().apps["/phone/"]
+    answer = await world.call(app, "GET", "/phone/", headers={"accept-language": asked})
+    assert f'<html lang="{lang}">'.encode() in answer.body
+    assert answer.headers["vary"] == "accept-language"
+
+
+async def test_both_languages_have_the_same_words() -> None:
+    app = Phone().apps["/phone/"]
+    names = []
+    for lang in ("fr", "en"):
+        text = (await world.call(app, "GET", f"/phone/{lang}.js")).body.decode()
+        names.append(sorted(re.findall(r"^ +(\w+):", text, re.MULTILINE)))
+    assert names[0] == names[1]
+    assert len(names[0]) > 100
 
 
 def test_two_channels_offer_equal_pages_and_different_apis() -> None:

@@ -59,7 +59,7 @@ async def test_a_raid_comes_in_by_the_intake_and_is_counted_as_it_was() -> None:
         told = (await made.post(kind="raid", lang="fr")).json()
         assert (told["running"], told["messages"]) == (True, 0)
         assert made.lapse.speed == forum.DAY_SPEED
-        await made.pass_s(12.5)
+        await made.pass_s(15.5)
         assert made.lapse.speed == forum.SPEED
         await made.pass_s(20.5)
         told = await made.shown()
@@ -93,7 +93,7 @@ async def test_the_second_evening_needs_no_ordinary_day() -> None:
     async with made.listening():
         await made.post(kind="bait", lang="fr")
         assert (await made.post(kind="raid", lang="fr")).status == 409
-        await made.pass_s(14)
+        await made.pass_s(17)
         await made.post(kind=None)
         assert (await made.shown())["running"] is False
         assert made.lapse.speed == 1.0
