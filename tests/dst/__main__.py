@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,7 @@ SOAK: Final = 20_000
 SLICE: Final = 500
 # With so many seeds a kind of trouble that nobody met, or felt, is a fault of the simulation.
 ENOUGH: Final = 200
-TRIES: Final = 60
-# To find excuses that no longer hold.
-FEW_TRIES: Final = 4
+TRIES: Final = 120
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,43 +72,45 @@ def history_hash(run: told.Run) -> str:
     return hashlib.sha256(check.shown(run, check.faults(run)).encode()).hexdigest()
 
 
-def die(place: str) -> tuple[str, str, str]:
-    """One place: its name, what came of it, the history if a promise was broken."""
-    quiet()
-    excuse = places.UNREACHED.get(place)
-    run = runs.died_at(place, TRIES if excuse is None else FEW_TRIES)
-    if run is None:
-        return place, "never hit" if excuse is None else "not reached", ""
-    if excuse is not None:
-        return place, "hit all the same", ""
-    found = check.faults(run)
-    return place, "broken" if found else "kept", check.shown(run, found) if found else ""
+def enumerate_places(names: Sequence[str], tries: int) -> int:
+    """Each of them is the end of a process once; 1 if one was missed or a promise broke.
 
-
-def enumerate_places(jobs: int) -> int:
-    """Every await of the rooms is the end of a process once; 1 if one was missed or broke."""
+    A run dies at several, one after the other, wherever it comes to one that is still missing.
+    """
     quiet()
-    names = places.all_names()
-    verdicts: collections.Counter[str] = collections.Counter()
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(die, one) for one in names]):
-            place, verdict, history = done.result()
-            verdicts[verdict] += 1
-            why = f" ({places.UNREACHED[place]})" if verdict == "not reached" else ""
-            print(f"{verdict:<12}{place}{why}", flush=True)
-            if history:
-                print(history)
-    bad = verdicts.total() - verdicts["kept"] - verdicts["not reached"]
-    print(f"{len(names)} places: {dict(verdicts)}")
-    keep(
-        {
-            "places": len(names),
-            "places died at": verdicts["kept"],
-            "places excused": verdicts["not reached"],
-            "places missed": bad,
-        }
-    )
-    return 1 if bad else 0
+    left, broken, deaths, seed = set(names), 0, 0, 0
+    while left - set(places.UNREACHED) and seed < tries:
+        seed += 1
+        run = runs.play(seed, runs.Plan(places=frozenset(left), crashes=seed % 2))
+        found = check.faults(run)
+        hit = left & set(run.points.crashed)
+        deaths += run.points.deaths
+        broken += bool(found)
+        left -= hit
+        for place in sorted(hit):
+            print(f"{'broken' if found else 'kept':<12}{place}", flush=True)
+        if found:
+            print(check.shown(run, found))
+    for place in sorted(left):
+        print(f"{'not reached' if place in places.UNREACHED else 'never hit':<12}{place}")
+    # An excuse that does not hold is none.
+    untrue = (set(names) & set(places.UNREACHED)) - left
+    missed = left - set(places.UNREACHED)
+    for place in sorted(untrue):
+        print(f"hit all the same, and excused: {place}")
+    figures: dict[str, object] = {
+        "places": len(names),
+        "places died at": len(names) - len(left),
+        "places excused": len(left) - len(missed),
+        "places missed": len(missed),
+        "places' runs": seed,
+        "places' deaths": deaths,
+        "places' runs broken": broken,
+    }
+    for name, n in figures.items():
+        print(f"{name:<24}{n!s:>6}")
+    keep(figures)
+    return 1 if broken or missed or untrue else 0
 
 
 def quiet() -> None:
@@ -260,7 +260,7 @@ def main() -> int:
     if given.seed is not None:
         return one_alone(given.seed)
     if given.places:
-        return enumerate_places(given.jobs)
+        return enumerate_places(places.all_names(), TRIES)
     if given.soak:
         return soak(SOAK, given.jobs)
     started = time.monotonic()

@@ -43,20 +43,20 @@ class Points:
         self.busy = False
         self._loop = loop
         self._left: int | None = None
-        self._only: str | None = None
+        self._only: frozenset[str] = frozenset()
         loop.turns.each = self._turn
 
     def arm(self, turns: int) -> None:
         """Die after so many turns of the loop, at whatever await all are then; 0 is never."""
         self._left = turns or None
 
-    def arm_at(self, name: str) -> None:
-        """Die as soon as anybody is at this place."""
-        self._only = name
+    def arm_at(self, names: frozenset[str]) -> None:
+        """Die as soon as anybody is at one of these places."""
+        self._only = names
 
     def revive(self) -> None:
         """A new process starts; what was armed is not."""
-        self.dead, self._left, self._only = False, None, None
+        self.dead, self._left, self._only = False, None, frozenset()
         self.gone.clear()
 
     async def at(self, name: str) -> None:
@@ -64,9 +64,9 @@ class Points:
         if self.dead:
             raise Crash(name)
         self.passed[name] += 1
-        if self._only is not None:
+        if self._only:
             here = [name, *places.in_stack(sys._getframe(1), name)]
-            if self._only in here:
+            if not self._only.isdisjoint(here):
                 self._die(here)
                 raise Crash(name)
         await asyncio.sleep(0)
@@ -74,7 +74,7 @@ class Points:
             raise Crash(name)
 
     def _turn(self) -> None:
-        if self.dead or (self._left is None and self._only is None):
+        if self.dead or (self._left is None and not self._only):
             return
         if self._left is not None and not self.busy:
             return
@@ -82,7 +82,7 @@ class Points:
             self._left -= 1
             if self._left <= 0:
                 self._die([])
-        elif self._only in self._under_way():
+        elif not self._only.isdisjoint(self._under_way()):
             self._die([])
 
     def _die(self, here: list[str]) -> None:
