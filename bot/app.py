@@ -37,6 +37,9 @@ _GAUGES_PERIOD_S: Final = 10.0
 _DISPATCH_PERIOD_S: Final = 30.0
 _LOOK_AGAIN_S: Final = 1.0
 _FLOOD_PERIOD_S: Final = 10.0
+# In the demo's hurried hours a raid would be over before the second look.
+_LAPSE_PERIOD_S: Final = 300.0
+_LEAST_PERIOD_S: Final = 0.1
 _JANITOR_PERIOD_S: Final = 60.0
 # Longer than the room's members and the bridges' health may take to be asked.
 _ROOM_PERIOD_S: Final = 10.0
@@ -207,6 +210,16 @@ async def _look(rooms: build.Rooms, role: build.Role) -> bool:
     return True
 
 
+async def _between_looks(moment: clock.Clock) -> None:
+    if not isinstance(moment, clock.LapseClock):
+        await asyncio.sleep(_FLOOD_PERIOD_S)
+        return
+    lapse = asyncio.create_task(moment.sleep(_LAPSE_PERIOD_S))
+    await asyncio.wait({lapse}, timeout=_FLOOD_PERIOD_S)
+    lapse.cancel()
+    await asyncio.sleep(_LEAST_PERIOD_S)
+
+
 async def _first_look(
     rooms: build.Rooms, role: build.Role, stop: asyncio.Event, beat: Callable[[], None]
 ) -> None:
@@ -272,7 +285,7 @@ def _employ_eyes(made: build.House, role: build.Role) -> None:
         while True:
             watch.beat("flood")
             await _look(rooms, role)
-            await asyncio.sleep(_FLOOD_PERIOD_S)
+            await _between_looks(rooms.clock)
 
     async def measure() -> None:
         while True:

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from bot import app, supervisor
+from bot.contract import clock
+from tests.bot.contract.test_clock import HandClock
 from tests.fakes import world
 
 
@@ -40,3 +42,18 @@ def test_the_limits_of_the_end_are_under_ten_seconds_together() -> None:
 
     assert app._WEB_LIMIT_S < app._SENDS_LIMIT_S
     assert app._SENDS_LIMIT_S + supervisor.GRACE_S + app._CLOSE_LIMIT_S < 10
+
+
+async def test_in_a_hurried_hour_the_flood_is_looked_at_every_five_minutes_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Real time alone would never come: only the hurried clock ends the pause.
+    monkeypatch.setattr(app, "_FLOOD_PERIOD_S", 3_600.0)
+    monkeypatch.setattr(app, "_LEAST_PERIOD_S", 0.0)
+    hand = HandClock()
+    pause = asyncio.create_task(app._between_looks(clock.LapseClock(hand, 3_600)))
+    await hand.turn(0.05)
+    assert not pause.done()
+    await hand.turn(0.05)
+    async with asyncio.timeout(5):
+        await pause
