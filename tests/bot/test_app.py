@@ -52,6 +52,7 @@ async def test_in_a_hurried_hour_the_flood_is_looked_at_every_five_minutes_of_it
     monkeypatch.setattr(app, "_LEAST_PERIOD_S", 0.0)
     hand = HandClock()
     pause = asyncio.create_task(app._between_looks(clock.LapseClock(hand, 3_600)))
+    await hand.turn(0)
     await hand.turn(0.05)
     assert not pause.done()
     await hand.turn(0.05)

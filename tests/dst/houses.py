@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import dataclasses
+import functools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot import build
 from bot.contract import bridge, intake
+from bot.inbox import signals
 from bot.policy import settings
-from bot.store import database, keyvalue
+from bot.store import database, keyvalue, vault
 from tests.dst import felt, people, points, timing, told, twilio
 
 TURNED_AWAY: Final = (database.StoreAwayError, intake.NotStoredError)
 EXPECTED: Final = (*TURNED_AWAY, points.RefusedError)
 _LISTEN_AGAIN_S: Final = 60.0
+# The same for all seeds, so that the words of every day are hashed once a process.
+KEYS: Final = 1
+_HASHED: Final = functools.cache(signals.hasher(vault.throwaway(KEYS)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ def core(draw: random.Random) -> settings.Core:
     return settings.Core(who=settings.Who(answer_fiction=True), budget=budget, reply=reply)
 
 
-async def make(run: told.Run, rules: settings.Core, hashed: Callable[[str], int]) -> House:
+async def make(run: told.Run, rules: settings.Core) -> House:
     """A process that starts: every bridge is new, what it kept is on the disk."""
     clock = run.outside.clock
     made = {
@@ -72,7 +77,7 @@ async def make(run: told.Run, rules: settings.Core, hashed: Callable[[str], int]
     for one in made.values():
         felt.watch(one, run.outside)
     rooms = build.rooms(
-        store=run.disk, core=rules, keys=run.keys, bridges=made, moment=clock, hashed=hashed
+        store=run.disk, core=rules, keys=run.keys, bridges=made, moment=clock, hashed=_HASHED
     )
     routes = [
         route
@@ -86,6 +91,25 @@ async def make(run: told.Run, rules: settings.Core, hashed: Callable[[str], int]
 async def listening(one: bridge.Bridge, door: intake.Intake, clock: timing.Clock) -> None:
     """As the supervisor keeps it."""
     while True:
-        with contextlib.suppress(bridge.BridgeDownError, *EXPECTED):
+        try:
             await one.listen(door)
+        except* (bridge.BridgeDownError, keyvalue.NotKeptError, *EXPECTED):
+            pass
         await clock.sleep(_LISTEN_AGAIN_S)
+
+
+def deaf(ears: Iterable[asyncio.Task[None]]) -> list[str]:
+    """Who stopped listening for good, over what no bridge may raise."""
+    ended = [ear for ear in ears if ear.done() and not ear.cancelled()]
+    return [
+        f"stopped listening: {error!r}"
+        for ear in ended
+        if (error := ear.exception()) is not None and not _is_end(error)
+    ]
+
+
+def _is_end(error: BaseException) -> bool:
+    """A crash, as it comes out of a task group."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(points.Crash)[1] is None
+    return isinstance(error, points.Crash)

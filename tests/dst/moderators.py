@@ -79,6 +79,10 @@ class Moderators:
         if any(one not in left for one in ids):
             self._run.outside.effects["decided_twice"] += 1
             self._run.outside.effects["decided_against"] += both[0] != both[1]
+        await self.resume()
+
+    async def resume(self) -> None:
+        """Let every channel go again that stopped itself."""
         for channel in self._run.channels:
             await self._write(
                 functools.partial(holding.resume, now_ms=self._now_ms(), who=WHO, channel=channel)

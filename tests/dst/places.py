@@ -28,15 +28,9 @@ UNREACHED: Final[Mapping[str, str]] = {
             "dispatcher.loop.Dispatcher._controls: self._store.read(events.controls)",
             "dispatcher.loop.Dispatcher._one: self._may_go([claim])",
             "inbox.door.Inbox.accept: self._write([(batch, kept)])",
+            "receipts.taking.Receipts.take: self._write([batch])",
         ),
         "the way of a store in memory only",
-    ),
-    **dict.fromkeys(
-        (
-            f"janitor.retention._slices: store.write(functools.partial(drop, keys=keys)), {when}"
-            for when in (BEFORE, AFTER)
-        ),
-        "nothing is old enough within one day",
     ),
 }
 """Places that no run can die at, each with its reason; one that a run dies at is none."""
@@ -80,28 +74,31 @@ def _of_file(path: Path) -> dict[_Where, Place]:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     found: dict[_Where, Place] = {}
     taken: set[str] = set()
-    for function, node in _awaits(ast.parse(path.read_text(encoding="utf-8")), ""):
+    for function, node, at in _awaits(ast.parse(path.read_text(encoding="utf-8")), ""):
         told = ast.unparse(node).removeprefix("await ")
         name = f"{module}.{function}: {' '.join(told.split())[:_LONGEST]}"
         while name in taken:
             name += "'"
         taken.add(name)
-        found[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = Place(
+        found[at.lineno, at.end_lineno, at.col_offset, at.end_col_offset] = Place(
             name=name, commits=_commits(node)
         )
     return found
 
 
-def _awaits(node: ast.AST, inside: str) -> Iterator[tuple[str, ast.expr]]:
-    """Each await with the function it stands in. A TaskGroup waits too, at its end."""
+def _awaits(node: ast.AST, inside: str) -> Iterator[tuple[str, ast.expr, ast.expr | ast.stmt]]:
+    """Each await with the function it stands in, and what the interpreter takes for its place.
+
+    A TaskGroup waits at its end; its place is the whole block.
+    """
     for child in ast.iter_child_nodes(node):
         within = inside
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             within = f"{inside}.{child.name}" if inside else child.name
         if isinstance(child, ast.Await):
-            yield inside, child
+            yield inside, child, child
         if isinstance(child, ast.AsyncWith):
-            yield from ((inside, one.context_expr) for one in child.items if _waits(one))
+            yield from ((inside, one.context_expr, child) for one in child.items if _waits(one))
         yield from _awaits(child, within)
 
 

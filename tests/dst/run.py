@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from bot import outbox
 from bot.contract import bridge
-from bot.inbox import signals
 from bot.policy.lifecycle import State
 from bot.store import database, vault
 from tests.dst import (
@@ -51,11 +50,6 @@ NETWORKS: Final[Mapping[str, Callable[[outside.Outside], outside.Network]]] = {
 }
 
 
-# The same for all seeds, so that the words of every day are hashed once a process.
-_KEYS: Final = 1
-_HASHED: Final = functools.cache(signals.hasher(vault.throwaway(_KEYS)))
-
-
 class Player:
     """Plays one seed."""
 
@@ -80,9 +74,8 @@ class Player:
             networks={name: NETWORKS[name](world) for name in channels},
             disk=points.Disk(self.points, self._trouble),
             points=self.points,
-            keys=vault.throwaway(_KEYS),
+            keys=vault.throwaway(houses.KEYS),
         )
-        self._hashed = _HASHED
         self._agenda: list[tuple[float, int, outside.Act]] = []
         self._jumps: list[tuple[float, int]] = []
         self._order = itertools.count()
@@ -139,7 +132,9 @@ class Player:
             self.points.arm(self.draw.randint(1, 60))
             await self._tick()
         self.points.arm(0)
-        self.run.outside.calm = True
+        self.points.arm_at(frozenset())
+        self.run.outside.calm, self._away, self._refuses = True, 0, 0
+        await self._acts.resume()
         self._say("from here on nothing goes wrong")
         swept = 0
         for _ in range(200):
@@ -167,7 +162,7 @@ class Player:
         now_s = self.clock.monotonic()
         self.run.caps.append(told.Cap(from_s=now_s, micros=cap, sure_s=now_s))
         workers = self.draw.choice((1, 1, 2))
-        self._houses = [await houses.make(self.run, rules, self._hashed) for _ in range(workers)]
+        self._houses = [await houses.make(self.run, rules) for _ in range(workers)]
         # One of them holds the listening bridges.
         rooms = self._houses[0].rooms
         self._ears = [
@@ -183,18 +178,20 @@ class Player:
         for _ in range(draw.randint(0, 2)):
             jump = (draw.uniform(0, 39_000), draw.choice((-3_600, 3_600, -400, 400)))
             heapq.heappush(self._jumps, jump)
+        # Some places are come to seldom.
+        often = 5 if plan.places else 1
         crashes = (plan.crashes, plan.crashes + 3) if plan.crashes else (0, 0)
         plans: list[tuple[int, int, Callable[[], outside.Act]]] = [
             (*crashes, lambda: self._arming(draw.randint(1, 250))),
             (FAULTS // 2, FAULTS, lambda: self._disk_full(draw.randint(1, 6))),
             (0, 2, lambda: self._refusing),
-            (1, 4, lambda: acts.pausing(draw.uniform(60, 5_000))),
+            (1, 4 * often, lambda: acts.pausing(draw.uniform(60, 5_000))),
             (6, 8, lambda: acts.decide),
             (0, 2, lambda: acts.change_cap),
             (0, 2, lambda: acts.change_text),
             (0, 2, lambda: acts.block),
             (0, 2, lambda: acts.write_by_hand),
-            (1, 2, lambda: self._by_itself),
+            (1, 2 * often, lambda: self._by_itself),
             (1, 1, lambda: self._round),
             (0, 1, lambda: self._turn_key),
         ]
@@ -210,7 +207,7 @@ class Player:
 
     async def _dying(self) -> None:
         """At the next place of the plan that comes up; so many in one run are enough."""
-        if self.points.deaths < DEATHS:
+        if self.points.deaths < DEATHS and not self.run.outside.calm:
             self.points.arm_at(self._plan.places - set(self.points.crashed))
 
     def _disk_full(self, times: int) -> outside.Act:
@@ -286,7 +283,9 @@ class Player:
             rooms = house.rooms
             acts.append(rooms.dispatcher.step)
             acts += [rooms.dispatcher.repair] if self.draw.random() < 2 * often else []
-            acts += [rooms.flood.look] if self.draw.random() < often else []
+            # The flood has one leader, as one process has the lock; the others go by what it keeps.
+            flood = rooms.flood.look if house is self._houses[0] else rooms.flood.follow
+            acts += [flood] if self.draw.random() < often else []
             acts += [
                 functools.partial(rooms.janitor.step, chore.name)
                 for chore in rooms.janitor.chores
@@ -354,6 +353,7 @@ class Player:
     async def _end(self) -> None:
         """Nothing of the old process goes on."""
         mine = asyncio.current_task()
+        self.run.odd += houses.deaf(self._ears)
         others = [task for task in asyncio.all_tasks() if task is not mine]
         for task in others:
             task.cancel()
@@ -366,7 +366,7 @@ async def _awaited(act: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 (a
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of everything. `channels`, `people`: None is drawn. `places`: to die at, once each."""
+    """How much of everything; None is drawn. `places`: to die at, once each."""
 
     messages: int = MESSAGES
     crashes: int = CRASHES

@@ -218,7 +218,7 @@ def test_a_crash_cannot_be_caught_and_nothing_goes_on_after_it() -> None:
     async def play(loop: timing.Loop) -> None:
         at = points.Points(loop)
         at.busy = True
-        at.arm_at("two")
+        at.arm_at(frozenset({"two"}))
         await at.at("one")
         with pytest.raises(points.Crash):
             await at.at("two")
