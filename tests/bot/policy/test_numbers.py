@@ -171,7 +171,7 @@ def test_prefix_is_the_number_less_four_digits() -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    assert numbers.read.cache_info().maxsize == 65_536
+    assert numbers.read.cache_info().maxsize == 8_192
 
 
 @given(
