@@ -74,7 +74,7 @@ class Moderators:
         if ids:
             self._run.faults["decided_twice"] += 1
             self._run.faults["decided_against"] += both[0] != both[1]
-        await asyncio.gather(*(self._write(self._decision(ids, one)) for one in both))
+        await asyncio.gather(*(self._write(self._decision(ids, approves=one)) for one in both))
         left = {row["id"] for row in self._run.disk._read(_held)}
         if any(one not in left for one in ids):
             self._run.outside.effects["decided_twice"] += 1
@@ -88,7 +88,14 @@ class Moderators:
                 functools.partial(holding.resume, now_ms=self._now_ms(), who=WHO, channel=channel)
             )
 
-    def _decision(self, ids: list[int], approves: bool) -> Callable[[sa.Connection], Any]:
+    async def drop_by_hand(self) -> None:
+        """What they wrote themselves waits for its quota for ever; only they end it."""
+        rows = self._run.disk._read(_held)
+        await self._write(
+            self._decision([r["id"] for r in rows if not r["automatic"]], approves=False)
+        )
+
+    def _decision(self, ids: list[int], *, approves: bool) -> Callable[[sa.Connection], Any]:
         keys, now_ms = self._run.keys, self._now_ms()
         if not approves:
             return lambda tx: holding.drop(tx, ids, keys=keys, now_ms=now_ms, who=WHO)

@@ -36,6 +36,8 @@ MESSAGES: Final = 50
 FAULTS: Final = 10
 CRASHES: Final = 3
 DEATHS: Final = 12
+# So many long ticks after the last trouble, moderators drop what still waits for another month.
+PATIENT: Final = 100
 DAY_S: Final = 40_000.0
 SWEEPS: Final = 2
 # A chore that is due comes in so many of the ticks: ticks are long, chores many.
@@ -137,8 +139,10 @@ class Player:
         await self._acts.resume()
         self._say("from here on nothing goes wrong")
         swept = 0
-        for _ in range(200):
+        for tick in range(200):
             await self._tick()
+            if tick == PATIENT:
+                await self._acts.drop_by_hand()
             if not self._agenda and not self._waiting():
                 # Once all is heard of, what was missed is swept in, and has its end too.
                 if swept == SWEEPS:
