@@ -8,6 +8,7 @@ from the first statement that it runs itself. Each step runs in whichever thread
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -17,8 +18,13 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
 BUSY_MS: Final = 2_000
+_AGAIN_S: Final = 0.001
 _PRIMARY: Final = 0xFF
 """Of SQLite's result codes: what is above tells the kinds of one apart."""
+
+
+class StillBusyError(sqlite3.OperationalError):
+    """Another process wrote all the time that we may wait."""
 
 
 def _driver(writer: sa.Connection) -> sqlite3.Connection:
@@ -28,13 +34,24 @@ def _driver(writer: sa.Connection) -> sqlite3.Connection:
 
 
 def begin(writer: sa.Connection) -> None:
-    """Wait for another process that writes (a command), but not for ever."""
-    _driver(writer).execute("BEGIN IMMEDIATE")
+    """Wait for another process that writes (a command), but not for ever.
+
+    By asking every millisecond: SQLite's own waiting sleeps up to a tenth of a second between two
+    tries, and a program that writes one batch after the other is never idle just then.
+    """
+    driver = _driver(writer)
+    patience_ms = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    end_s = time.monotonic() + patience_ms / 1000
+    while not begun_at_once(writer):
+        if time.monotonic() >= end_s:
+            raise StillBusyError("database is locked")
+        time.sleep(_AGAIN_S)
 
 
 def begun_at_once(writer: sa.Connection) -> bool:
     """Whether nobody else was writing: the loop's thread waits for nobody."""
     driver = _driver(writer)
+    patience_ms = driver.execute("PRAGMA busy_timeout").fetchone()[0]
     driver.execute("PRAGMA busy_timeout=0")
     try:
         driver.execute("BEGIN IMMEDIATE")
@@ -43,7 +60,7 @@ def begun_at_once(writer: sa.Connection) -> bool:
             raise
         return False
     finally:
-        driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        driver.execute(f"PRAGMA busy_timeout={patience_ms}")
     return True
 
 

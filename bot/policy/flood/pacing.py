@@ -71,7 +71,9 @@ def allowance(
     day = _PLAIN if usual is None else usual
     ahead = still_to_come(day, hour, share_left)
     # What the cap cannot pay anyway is not kept back: then all hours get their even share of it.
-    need = cap_micros // one * one * ahead / (sum(day) or 1.0)
+    # Counted as what is left is, or a part of a reply that was spent would round the two apart.
+    whole = max(0, left) // one + used_micros // one
+    need = whole * one * ahead / (sum(day) or 1.0)
     if usual is not None:
         need = min(need, ahead * price_micros)
     return max(0, left - int(need * keep) // one * one)

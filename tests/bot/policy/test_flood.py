@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.policy import settings
@@ -152,6 +152,7 @@ def test_pacing_never_allows_more_than_is_left(
 
 
 @given(_MONEY, _MONEY, _MONEY, st.none() | _HOURS, st.integers(0, 23))
+@example(80_001, 2_799_999, 1, None, 8)
 def test_more_money_never_allows_less(
     cap: int, more: int, used: int, usual: tuple[float, ...] | None, hour: int
 ) -> None:

@@ -231,6 +231,8 @@ async def test_our_own_probe_keeps_nothing() -> None:
 
 @pytest.mark.case("C33")
 async def test_nobodys_number_is_remembered_with_the_fields_that_are_always_the_same() -> None:
+    # Other tests post numbers in fields where Twilio has none.
+    wire._known.clear()
     on = bench.Bench()
     assert (await on.post("in", bench.sms(FromCountry="FR", FromCity=""))).status == 200
     assert (await on.post("status", bench.news("sent", To=bench.HIS), query="r=ab")).status == 200
