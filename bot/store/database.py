@@ -246,8 +246,7 @@ class Store:
             return work(self._writer)
         finally:
             # Statements that SQLAlchemy ran itself began a transaction.
-            if self._writer.in_transaction():
-                self._writer.rollback()
+            self._writer.rollback()
 
     async def hold(self, name: str) -> bool:
         """Whether `name` (leading the flood, say) is this process's; with one file it always is.

@@ -87,8 +87,9 @@ def commit(writer: sa.Connection) -> None:
 
 
 def _undo(writer: sa.Connection) -> None:
-    if writer.in_transaction():
-        writer.rollback()
+    # Not asked whether it is in one: after a commit that failed (a full disk) it says no, and yet
+    # refuses every statement until this was called.
+    writer.rollback()
     # After a failed commit, or where SQLAlchemy never knew.
     if (driver := _driver(writer)).in_transaction:
         driver.rollback()

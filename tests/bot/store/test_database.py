@@ -144,6 +144,28 @@ async def test_disk_full(store: database.Store) -> None:
     assert await rows.kinds(store) == ["big"]
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_commit_that_fails_harms_no_later_work(
+    store: database.Store, *, together: bool
+) -> None:
+    def prepare(tx: sa.Connection) -> None:
+        tx.exec_driver_sql("CREATE TABLE one (id INTEGER PRIMARY KEY)").close()
+        held = "CREATE TABLE two (id INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)"
+        tx.exec_driver_sql(held).close()
+
+    def broken(tx: sa.Connection) -> None:
+        # Only the commit looks at it: as with a disk whose last block goes then.
+        tx.exec_driver_sql("INSERT INTO two VALUES (7)").close()
+        note(tx)
+
+    await store.write(prepare)
+    with pytest.raises(database.AgainstError):
+        await store.write(broken, together=together)
+    assert await rows.kinds(store) == []
+    await store.write(note, together=together)
+    assert await rows.kinds(store) == ["note"]
+
+
 @pytest.mark.case("C07")
 async def test_read_only(store: database.Store) -> None:
     await store.write(lambda tx: pragma(tx, "query_only=ON"))
