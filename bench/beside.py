@@ -1,6 +1,7 @@
 """One process of bench/postgres.py: takes messages in or dispatches, beside others of its kind.
 
-Says `ready`, waits for a line, works, and says how many it did.
+Warms up, so that connections are made and statements known, says `ready`, waits for a line, works,
+and says how many it did.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ OURS = "00000000-0000-4000-8000-000000000001"
 PRICE = 80_000
 # As many requests wait for their answers at once.
 CONNECTIONS = 256
+# So many rounds, or batches, at once warm a process up.
+WARM = 2
 
 
 class Memory:
@@ -76,11 +79,21 @@ async def work(told: dict[str, Any]) -> None:
         bridges={"signal": Memory()},
         moment=clock.SystemClock(),
     )
+    await _warm(rooms, told)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     done = await (_take_in(rooms, told) if told["kind"] == "intake" else dispatch(rooms))
     print(done, flush=True)
     await store.close()
+
+
+async def _warm(rooms: build.Rooms, told: dict[str, Any]) -> None:
+    if told["kind"] == "dispatch":
+        await asyncio.gather(*(rooms.dispatcher.step() for _ in range(WARM)))
+        return
+    before = told["first"] + told["n"]
+    for number in range(before, before + WARM):
+        await rooms.intake.accept([message(number, rooms.clock.now())])
 
 
 async def _take_in(rooms: build.Rooms, told: dict[str, Any]) -> int:

@@ -92,10 +92,8 @@ def _busy_s(pid: int) -> float:
     return sum(int(line.split()[0]) for line in told.splitlines()) / 1e9
 
 
-@contextlib.contextmanager
-def ours(folder: pathlib.Path, *, plain: bool = False) -> Iterator[Served]:
-    """The program on the database in `folder`. `plain`: as without the `fast` extra."""
-    port = startup.free_port()
+def configured(folder: pathlib.Path, port: int) -> pathlib.Path:
+    """The configuration for the database in `folder`."""
     config = folder / "config.toml"
     config.write_text(
         CONFIG.format(
@@ -108,6 +106,14 @@ def ours(folder: pathlib.Path, *, plain: bool = False) -> Iterator[Served]:
         )
     )
     config.chmod(0o600)
+    return config
+
+
+@contextlib.contextmanager
+def ours(folder: pathlib.Path, *, plain: bool = False) -> Iterator[Served]:
+    """The program on the database in `folder`. `plain`: as without the `fast` extra."""
+    port = startup.free_port()
+    config = configured(folder, port)
     start = "from bot import cli; cli.main()"
     if plain:
         hidden = "import sys; sys.modules.update(dict.fromkeys(('uvloop','httptools','orjson')))"

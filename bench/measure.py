@@ -7,6 +7,7 @@ understands: machines differ and are noisy, the ratio of the two much less so.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 import pathlib
 import platform
@@ -56,6 +57,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "load": list(os.getloadavg()),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
     }
 
 

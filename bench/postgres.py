@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from bench import beside, measure
 from bot import outbox
 from bot.contract import clock
+from bot.dispatcher import loop
 from bot.store import choosing, prepared, schema, tables, vault
 from tests.peers import postgres
 
@@ -60,10 +61,11 @@ def bench(quick: bool, told: measure.Told) -> Iterator[measure.Result]:  # noqa:
 def _run(kind: str, url: str, place: pathlib.Path, n: int, count: int) -> float:
     """Seconds from the word until the last one has done its part."""
     told: dict[str, Any] = {"url": url, "keys": str(place / "keys"), "kind": kind, "n": n // count}
-    asyncio.run(_prepare(url, place, n if kind == "dispatch" else 0))
+    due = n + count * beside.WARM * loop.BATCH
+    asyncio.run(_prepare(url, place, due if kind == "dispatch" else 0))
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", "bench.beside", json.dumps({**told, "first": part * n})],
+            [sys.executable, "-m", "bench.beside", json.dumps({**told, "first": 2 * part * n})],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -23,6 +23,9 @@ _MARKED: Final = re.compile(
     r"(<!-- bench (?P<names>[a-z ]+) -->\n).*?(<!-- end of bench (?P=names) -->)", re.DOTALL
 )
 MACHINE: Final = "machine"
+HOLDS: Final = "holds"
+_MESSAGES_2017, _REPLIES_2017 = 25_600, 9_000
+"""Of the recording `seed-2017`: three days."""
 _SERVERS: Final = {
     "tutorial": "the provider's tutorial",
     "plain": "antirelou, plain",
@@ -84,6 +87,8 @@ def table(found: Mapping[str, Any], name: str) -> str:
     """One bench's lines; of `machine`, where all was measured."""
     if name == MACHINE:
         return _machine(found)
+    if name == HOLDS:
+        return _holds(found)
     lines = ["| what | measured | times | beside |", "|---|---|---|---|"]
     lines += [
         f"| {one['name']} | {one['figure']} | {ratio(one['ratio'])} | {one['reference']} |"
@@ -98,9 +103,40 @@ def _machine(found: Mapping[str, Any]) -> str:
     quick = " One short round (`--quick`)." if found["quick"] else ""
     busy = " It was busy with other work: read the ratios." if load > 1 else ""
     return (
+        f"{where.get('date', 'No date')}: "
         f"{where['processor']}, {where['cores']} cores, {where['system']}, "
         f"Python {where['python']}; load {load:.1f} before.{quick}{busy}"
     )
+
+
+def _holds(found: Mapping[str, Any]) -> str:
+    """What follows from the tables for a raid like that of October 2017, in seconds."""
+    by_bench: Mapping[str, Sequence[Mapping[str, Any]]] = found["results"]
+    lines = ["| | messages taken in a second | replies a second | October 2017, all of it |"]
+    lines.append("|---|---|---|---|")
+    intake = _detail(by_bench.get("intake", ()), "ours_per_s_64")
+    dispatch = _detail(by_bench.get("dispatch", ()), "seconds_each")
+    if intake and dispatch:
+        each = dispatch["seconds_each"]
+        first = next(name for name in each if name[0].isdecimal())
+        rates = intake["ours_per_s_64"], 1 / statistics.median(each[first])
+        lines.append(_held("one process, SQLite, over HTTP", *rates))
+    rates_of: dict[str, dict[str, float]] = {}
+    for one in by_bench.get("postgres", ()):
+        what, _, who = one["name"].partition(" on ")
+        rate = _a_second(one["detail"]["n"], one["detail"]["seconds"])
+        rates_of.setdefault(who, {})[what] = rate
+    lines += [
+        _held(f"{who}, without HTTP", rates["intake"], rates["dispatch"])
+        for who, rates in rates_of.items()
+        if len(rates) == 2
+    ]
+    return "\n".join(lines)
+
+
+def _held(who: str, messages: float, replies: float) -> str:
+    took_s = _MESSAGES_2017 / messages + _REPLIES_2017 / replies
+    return f"| {who} | {messages:,.0f} | {replies:,.0f} | {took_s:.0f} s |"
 
 
 def page(text: str, found: Mapping[str, Any]) -> str:
@@ -109,7 +145,7 @@ def page(text: str, found: Mapping[str, Any]) -> str:
     def filled(mark: re.Match[str]) -> str:
         names = mark["names"].split()
         for name in names:
-            if name != MACHINE and name not in found["results"]:
+            if name not in {MACHINE, HOLDS} and name not in found["results"]:
                 raise KeyError(f"no results of bench {name}")
         parts = [table(found, name) for name in names]
         whole = "\n".join([parts[0], *(part.split("\n", 2)[2] for part in parts[1:])])
@@ -158,9 +194,10 @@ def _intake(detail: Mapping[str, Any], connections: int) -> Bars:
 def _dispatch(detail: Mapping[str, Any]) -> Bars:
     each, waiting = detail["seconds_each"], detail["pending"]
     others = ("procrastinate", "huey")
+    whose = {name: name for name in others} | {"apart": "antirelou, far apart"}
     rows = [
         (
-            f"{name if name in others else 'antirelou'}, {waiting[name]:,} pending",
+            f"{whose.get(name, 'antirelou')}, {waiting[name]:,} pending",
             1 / statistics.median(each[name]),
             name not in others,
         )

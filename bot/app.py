@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import secrets
 import signal
@@ -41,6 +42,9 @@ _FLOOD_PERIOD_S: Final = 10.0
 _LAPSE_PERIOD_S: Final = 300.0
 _LEAST_PERIOD_S: Final = 0.1
 _JANITOR_PERIOD_S: Final = 60.0
+# What a few hundred requests under way hold is no garbage; Python's own 700 sweep it every dozen
+# messages, which costs each of them some 25 microseconds (docs/decisions/0014).
+_SWEEPS: Final = (10_000, 20, 50)
 # Longer than the room's members and the bridges' health may take to be asked.
 _ROOM_PERIOD_S: Final = 10.0
 
@@ -67,6 +71,10 @@ async def run(
     moment = clock.LapseClock(clock.SystemClock(), speed) if demo else clock.SystemClock()
     token = secrets.token_urlsafe(16) if demo else None
     made = await build.house(told, moment=moment, console_token=token, role=role)
+    # What was loaded and made so far stays for good: no sweep needs to look at it again.
+    gc.freeze()
+    gc.set_threshold(*_SWEEPS)
+    gc.enable()
     try:
         listeners = _listeners(told, made, role)
         told_to = [announce] if role.listens else []

@@ -120,7 +120,8 @@ def text_faults(path: str, text: str, allowed: Allowed) -> Iterator[Fault]:
 
 
 def phones(line: str) -> Iterator[str]:
-    """Every phone number in this line, as E.164."""
+    """Every phone number in this line, as E.164; « +44 (0) » as people write it."""
+    line = line.replace("(0)", "")
     for match in INTERNATIONAL.finditer(line):
         yield "+" + re.sub(r"\D", "", match[1])
     for match in FRENCH_MOBILE.finditer(line):

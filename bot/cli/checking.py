@@ -10,7 +10,6 @@ import dataclasses
 import datetime as dt
 import os
 import pathlib
-import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -20,27 +19,14 @@ from sqlalchemy import exc
 from sqlalchemy import pool as pooling
 
 from bot import build, config, registry
-from bot.cli import bridging, opening, options, owning, pricing
+from bot.cli import bridging, costing, listening, opening, options, owning, pricing
 from bot.console import pool, render, results
-from bot.contract import address, bridge, segments
-from bot.policy import numbers, texts
+from bot.contract import bridge, segments
 from bot.store import choosing, database, schema, vault
 
-_SIMULATOR: Final = "simulator"
 # The program knows no law, tariff or telephone older than itself.
 _OLDEST_YEAR: Final = 2025
 _NEWEST_YEAR: Final = 2100
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What one reply costs on a channel to a country, in the collective's language."""
-
-    channel: str
-    country: str
-    parts: int
-    price: str | None
-    sent: bool
 
 
 @dataclasses.dataclass(slots=True)
@@ -50,7 +36,7 @@ class Found:
     faults: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     good: list[str] = dataclasses.field(default_factory=list)
-    costs: list[Cost] = dataclasses.field(default_factory=list)
+    costs: list[costing.Cost] = dataclasses.field(default_factory=list)
 
 
 def check(told: options.Told, *, offline: bool = False) -> None:
@@ -61,7 +47,10 @@ def check(told: options.Told, *, offline: bool = False) -> None:
     else:
         _print(found)
     if found.faults:
-        options.fail(() if told.as_json else found.faults, options.FAULTY)
+        if not told.as_json:
+            options.note("")
+        lines = () if told.as_json else (f"FAULT: {one}" for one in found.faults)
+        options.fail(lines, options.FAULTY)
     if not told.as_json:
         options.note("nothing to mend")
 
@@ -89,9 +78,12 @@ def look(told: options.Told, *, offline: bool = False) -> Found:
     found.faults += _handle(settings, made, found)
     found.faults += _clock()
     found.faults += _database(settings, found)
-    found.faults += _port(settings.web)
-    found.warnings += _unwise(settings, made)
-    found.costs += _costs(settings, made)
+    found.faults += listening.faults(settings.web, found.good)
+    found.faults += listening.mistaken(settings)
+    found.warnings += costing.unwise(settings, made)
+    priced = costing.priced(settings, made)
+    found.costs += costing.costs(settings, priced)
+    found.faults += costing.rates(settings, priced)
     if not offline:
         _providers(found, made)
     return found
@@ -123,6 +115,9 @@ def _providers(found: Found, made: Mapping[str, bridge.Bridge]) -> None:
         bridge.Verdict.FAULT: found.faults,
     }
     for channel, one in bridging.ask(made):
+        way = made[channel]
+        if isinstance(way, bridge.WantsRelease) and one.sentence == way.release_reason():
+            continue  # `costing` has told it, with what follows of it
         lists[one.verdict].append(f"channels.{channel}: {bridging.sentence(one)}")
 
 
@@ -266,74 +261,7 @@ def _unfit(known: _Known, key_file: pathlib.Path) -> Iterator[str]:
         )
 
 
-def _port(web: config.WebSettings) -> Iterator[str]:
-    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((web.host, web.port))
-        except OSError as error:
-            yield (
-                f"web.port: cannot listen on {web.host} port {web.port} ({error.strerror}); "
-                "end what listens there, or choose another"
-            )
-
-
-# ---------------------------------------------------------------- money and law
-
-
-def _unwise(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Iterator[str]:
-    budget = settings.core.budget
-    if budget.cap_day_micros is None or budget.cap_month_micros is None:
-        yield "budget: a cap is missing; a flood could cost any amount"
-    for name, one in made.items():
-        channel = settings.channels[name]
-        if channel.kind == _SIMULATOR:
-            continue
-        if isinstance(one, bridge.WantsRelease):
-            # It knows its numbers better than their digits tell: a SIM in a phone may be a 06.
-            if (reason := one.release_reason()) is not None:
-                yield _release(name, reason, by_hand=channel.release_by_hand)
-            continue
-        for own in one.addresses:
-            if own.address.network != address.SMS:
-                continue
-            facts = numbers.read(own.address.value)
-            if facts.region == "FR" and facts.number_type is numbers.NumberType.MOBILE:
-                yield (
-                    f"channels.{name}.addresses: a French mobile number (06, 07) must not send "
-                    "automatic messages through a provider; use one of the ranges for platforms"
-                )
-
-
-def _release(name: str, reason: str, *, by_hand: bool | None) -> str:
-    if by_hand is False:
-        return (
-            f"channels.{name}.release_by_hand: is false, although {reason}; leave it out, or "
-            "take another number (docs/sms.md)"
-        )
-    return (
-        f"channels.{name}: each reply waits until a moderator releases it, because {reason}; "
-        "what else can be done: docs/sms.md"
-    )
-
-
-def _costs(settings: config.Settings, made: Mapping[str, bridge.Bridge]) -> Iterator[Cost]:
-    """The default reply on every channel, so that nobody learns its price from the bill."""
-    rules = settings.core.reply
-    text = rules.texts.get(rules.language) or texts.text(rules.language, rules.tone)
-    for channel in pricing.by_country(settings, made, text):
-        for country in channel.countries:
-            yield Cost(
-                channel=channel.channel,
-                country=country.country,
-                parts=country.parts,
-                price=None if country.price is None else str(country.price),
-                sent=country.price is not None and not country.dear,
-            )
-        if channel.free and not channel.countries:
-            parts = segments.count(text).parts
-            yield Cost(channel=channel.channel, country="all", parts=parts, price="free", sent=True)
+# ---------------------------------------------------------------- told
 
 
 def _plain(found: Found) -> dict[str, object]:

@@ -62,7 +62,7 @@ def evidence(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """What is held of chosen people and days, signed, for a complaint.
+    """A signed pack of chosen people and days, for a complaint.
 
     Times, channels, counts, what was decided, words if they are still there. No address unless
     --with-addresses. It stays in the trail of acts.

@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 import json
 import pathlib
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -13,7 +15,7 @@ from typing import Final
 import typer
 
 from bot import config, registry
-from bot.cli import options, pricing
+from bot.cli import listening, options, pricing
 from bot.contract import first_run
 from bot.policy import neighbours, numbers, texts
 
@@ -33,6 +35,10 @@ _SPOKEN: Final = {
     "NL": "nl",
     "PT": "pt",
 }
+# "2017" says nothing to whoever was not there.
+_TONES: Final = {"neutral": "neutral", "2017": "2017 (as the number of that year said it)"}
+# As people write numbers down, with spaces, dots, dashes, a zero in brackets.
+_NUMBER: Final = re.compile(r"\+[0-9][0-9 .()/-]+")
 _YES: Final = {"y", "yes", "o", "oui", "j", "ja"}
 Sections = list[str]
 
@@ -62,16 +68,23 @@ def hold() -> str:
 
 def next_steps(text: str, path: pathlib.Path) -> list[str]:
     """What to type now, for the channels of that text."""
-    lines = ["", "Now:"]
+    lines, us = ["", "Now:"], _called()
     if 'password_file = "' in text:
         lines.append("  put each Matrix account's password into its password_file (chmod 600)")
     with_keys = [name for name, kind in _kinds(text) if kind != "simulator"]
     lines += [
-        f"  antirelou setup {name} --config {path}   # shows; --apply does it" for name in with_keys
+        f"  {us} setup {name} --config {path}   # shows; --apply does it" for name in with_keys
     ]
-    lines.append(f"  antirelou check --config {path}")
-    lines.append(f"  antirelou run --config {path}")
+    lines.append(f"  {us} check --offline --config {path}   # the file, and what a reply costs")
+    lines.append(f"  {us} run --config {path}")
+    lines.append(f"  {us} check --config {path}   # beside it: asks the providers")
     return lines
+
+
+def _called() -> str:
+    """What was typed to start us: `.venv/bin/antirelou` in a clone that nobody activated."""
+    typed = sys.argv[0]
+    return typed if pathlib.Path(typed).name == "antirelou" and len(typed) < 60 else "antirelou"  # noqa: PLR2004
 
 
 def _kinds(text: str) -> Iterator[tuple[str, str]]:
@@ -121,7 +134,7 @@ def _reply(language: str) -> str:
         default=language,
     )
     for tone in texts.TONES:
-        typer.echo(f"  {tone}: {texts.text(told, tone)}")
+        typer.echo(f"  {_TONES[tone]}:\n    {texts.text(told, tone)}")
     tone = _until(
         "Tone",
         str.lower,
@@ -197,15 +210,16 @@ def _channel(
         "small letters, digits and _, and not a name that is taken",
         default=next(n for n in _names(start.name) if n not in taken),
     )
+    table: Mapping[str, object] = {}
     while True:
-        table = {question.key: _answer(question) for question in start.questions}
+        table = {question.key: _answer(question, table) for question in start.questions}
         one = _Channel(name, kind, start, table)
         faults = _faults(_joined(sections, [*made, one]))
         if not faults:
             return one
         for fault in faults:
             options.note(f"  {fault}")
-        if not _yes("Answer these questions again?", default=True):
+        if not _yes("Answer these questions again? Enter keeps an answer", default=True):
             return None
 
 
@@ -217,7 +231,8 @@ def _names(first: str) -> Iterator[str]:
         n += 1
 
 
-def _answer(question: first_run.Question) -> object:
+def _answer(question: first_run.Question, before: Mapping[str, object]) -> object:
+    """`before`: what was typed the last time, which nobody should have to look up twice."""
     if question.fixed is not None:
         return question.fixed
     if question.why:
@@ -225,8 +240,18 @@ def _answer(question: first_run.Question) -> object:
     if question.many or question.pairs:
         return _lines(question)
     default = question.default() if callable(question.default) else question.default
-    told = typer.prompt(f"  {question.ask}", default=default, hide_input=question.secret, type=str)
+    kept = before.get(question.key)
+    told = typer.prompt(
+        f"  {question.ask}",
+        default=default if kept is None else str(kept),
+        # A secret is never shown, the one that was just typed neither.
+        show_default=not (question.secret and kept is not None),
+        hide_input=question.secret,
+        type=str,
+    )
     text = str(told).strip()
+    if not question.secret:
+        text = _tidied(text)
     return int(text) if isinstance(default, int) and text.isdecimal() else text
 
 
@@ -236,10 +261,17 @@ def _lines(question: first_run.Question) -> object:
         told = typer.prompt(f"  {question.ask} (Enter: no more)", default="", show_default=False)
         if not (told := str(told).strip()):
             break
-        found.append(told)
+        found.append(_tidied(told))
     if not question.pairs:
         return found
     return {one: rest.strip() for one, _, rest in (line.partition(" ") for line in found)}
+
+
+def _tidied(told: str) -> str:
+    """A telephone number without what people put between its digits."""
+    if not _NUMBER.fullmatch(told):
+        return told
+    return "+" + re.sub(r"\D", "", told.replace("(0)", ""))
 
 
 # ---------------------------------------------------------------- as a text
@@ -281,12 +313,13 @@ def _faults(text: str) -> list[str]:
         path.touch(mode=0o600)
         path.write_text(text, "utf-8")
         try:
-            pricing.make(config.load(path))
+            settings = config.load(path)
+            pricing.make(settings)
+            return list(listening.mistaken(settings))
         except config.ConfigError as error:
             return [str(fault).replace(f"{path}:", "line ") for fault in error.faults]
         except registry.RegistryError as error:
             return [f"{key}: {told}" for key, told in error.faults]
-    return []
 
 
 # ---------------------------------------------------------------- asking

@@ -62,7 +62,7 @@ def show(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Number, age and fingerprint of each key, and how much is sealed with it; never a key."""
+    """Number, age, fingerprint and use of each key; never a key."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
 
     told = options.told(config, set_, json_)
@@ -96,7 +96,7 @@ def rotate(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Seal with a new encryption key from now on, and seal again what waits.
+    """Seal with a new encryption key, and seal again what waits.
 
     Processes that run follow by themselves. Killed at any point it is simply run again, or the
     janitor ends it.

@@ -88,7 +88,7 @@ def simulate(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Play a recorded or a made-up flood, or the own past; nothing is sent.
+    """Play a flood or your own past; nothing is sent.
 
     The real program under a virtual clock, with a database in memory. Without --config: the
     defaults, with no cap but those given by --set. Of a made-up flood the truth is known. The own

@@ -45,10 +45,10 @@ def press(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Figures for the press: whole days, a day old, in tens, none under ten.
+    """Figures for the press, rounded and a day old.
 
-    A page that needs nothing else, two CSV tables and a picture (extra `charts`). Without days:
-    the 30 newest that may be told.
+    Whole days, in tens, none under ten. A page that needs nothing else, two CSV tables and a
+    picture (extra `charts`). Without days: the 30 newest that may be told.
     """
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
     from bot.console import press as figures  # noqa: PLC0415 (slow to import)

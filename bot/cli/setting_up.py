@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("setup", epilog="Example: antirelou setup sms --apply")(setup)
     twilio = typer.Typer(
-        help="The same for the channel at Twilio.",
+        help="What `setup` does, for every channel at Twilio.",
         no_args_is_help=True,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +38,10 @@ def setup(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Set a channel's provider up for us, and verify it: webhooks, texts, names, keys."""
+    """Set a channel's provider up, and verify it.
+
+    Webhooks, texts, names, keys: shown, and done with --apply.
+    """
     from bot.cli import bridging, opening  # noqa: PLC0415 (slow to import)
 
     told = options.told(config, set_, json_)

@@ -58,7 +58,9 @@ def erase(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """Forget a person, after a word that they send from their own address.
+    """Forget a person who asked for it, after their proof.
+
+    The proof is a word that they send from their own address.
 
     Run it to get the word, and again when they have sent it. A keyed hash stays while a window,
     an opt-out or a block needs it.
@@ -95,7 +97,9 @@ def export(
     set_: options.Overrides = None,
     json_: options.Json = False,
 ) -> None:
-    """All that is kept of a person, after a word that they send from their own address.
+    """All that is kept of a person, after their proof.
+
+    The proof is a word that they send from their own address.
 
     Run it to get the word, and again when they have sent it. Hand the output to that person only.
     """

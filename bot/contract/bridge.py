@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from bot.contract import address, clock, intake, messages, money, outcomes
@@ -147,16 +147,43 @@ class Bridge(Protocol):
         """Give back connections; called once, after the last send."""
 
 
+Fields = Sequence[tuple[bytes, bytes]]
+"""Headers as they came or go: names in small letters, in their order, repeated ones kept."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """What a route's `post` answers; Content-Length and Date are the core's.
+
+    One that is often given is best made once: what it looks like on the wire is kept.
+    """
+
+    status: int
+    headers: Fields = ()
+    body: bytes = b""
+
+
+Post = Callable[[Fields, bytes, bytes], Coroutine[Any, Any, Answer]]
+
+POST_LIMIT_S = 12.0
+"""How long `post` may take; it is cancelled then, and the core answers 503 with Retry-After."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """An HTTP endpoint of the bridge: mounted as `path` (starts with `/`) on the web listener.
 
     `app` is a bare ASGI application: it reads and answers the request itself. A path that ends
     in `/` takes everything below it.
+
+    `post` is a shorter way for a webhook that much comes by, and never the only one: given the
+    headers, the query and the body of a POST that has come whole, it answers as `app` would. The
+    core asks it instead of `app` where it can: an ordinary request with a body of at most 64 KB.
     """
 
     path: str
     app: AsgiApp
+    post: Post | None = None
 
 
 @runtime_checkable

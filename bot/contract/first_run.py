@@ -7,7 +7,7 @@ goes through the bridge's own `create` before anything is written, so a question
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +43,3 @@ class Start:
     page: str
     currency: str | None = None
     questions: tuple[Question, ...]
-
-
-def listed(
-    name: str, title: str, page: str, told: Mapping[str, str], *keys: str
-) -> tuple[Start, ...]:
-    """One beginning from a bridge's own table of keys and meanings.
-
-    Keys that end in `_key` are secrets, `addresses` is a list.
-    """
-    questions = tuple(
-        Question(
-            key=key,
-            ask=key.replace("_", " "),
-            why=told[key],
-            secret=key.endswith("_key"),
-            many=key == "addresses",
-        )
-        for key in keys
-    )
-    return (Start(name=name, title=title, page=page, questions=questions),)

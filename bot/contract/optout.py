@@ -54,6 +54,11 @@ _START_WORDS = frozenset(
     )
     for word in line.split(",")
 )
+_NO_LETTERS = bytes(
+    byte for byte in range(256) if not chr(byte).isascii() or not chr(byte).isalpha()
+)
+_MOST_LETTERS = max(len(word.replace(" ", "")) for word in _STOP_WORDS | _START_WORDS)
+_BEGINNINGS = frozenset(word[:2] for word in _STOP_WORDS | _START_WORDS)
 
 # Fillers are letters for Unicode, yet nobody sees them.
 _INVISIBLE_LETTERS = "\u115f\u1160\u3164\uffa0"
@@ -64,6 +69,7 @@ _BOXED = {
     for offset in range(26)
 }
 _ODD_LETTERS: dict[int, str] = _BOXED | {ord(c): "" for c in _INVISIBLE_LETTERS}
+_ODD = re.compile(f"[{''.join(map(chr, _ODD_LETTERS))}]")
 _AROUND = string.punctuation + string.whitespace
 _BETWEEN_WORDS = re.compile(r"[\s_./+-]+")
 
@@ -73,9 +79,15 @@ def read(text: str) -> messages.Wish | None:
     stripped = text.strip()
     if not stripped or len(stripped) > _LONGEST_READ:
         return None
+    # These letters stay what they are whatever is done to the others, and are too many for a word.
+    letters = stripped.encode("ascii", "ignore").translate(None, _NO_LETTERS)
+    if len(letters) > _MOST_LETTERS:
+        return None
     apart = stripped
     if not stripped.isascii():
-        apart = unicodedata.normalize("NFKD", stripped.translate(_ODD_LETTERS))
+        if _ODD.search(stripped):
+            stripped = stripped.translate(_ODD_LETTERS)
+        apart = unicodedata.normalize("NFKD", stripped)
     word = _words(apart)
     wish = None
     if word in _STOP_WORDS:
@@ -90,5 +102,6 @@ def read(text: str) -> messages.Wish | None:
 
 def _words(apart: str) -> str:
     """Lower case, without accents, invisible characters and everything around the words."""
-    plain = apart.encode("ascii", "ignore").decode().lower()
-    return _BETWEEN_WORDS.sub(" ", plain.strip(_AROUND))
+    plain = apart.encode("ascii", "ignore").decode().lower().strip(_AROUND)
+    # Nearly every message begins otherwise than these words do.
+    return _BETWEEN_WORDS.sub(" ", plain) if plain[:2] in _BEGINNINGS else ""

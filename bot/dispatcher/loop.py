@@ -33,6 +33,8 @@ ROUNDS: Final = 4
 SEND_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.25
 RETRY_S: Final = 1.0
+# Meeting others so often is no chance any more: the results themselves contradict the database.
+_AGAINST: Final = 5
 _REPAIR_S: Final = 5.0
 _NOTHING: Final = claiming.Claimed(moved=0)
 
@@ -69,11 +71,17 @@ class Dispatcher:
         self._jumps = jumps.Jumps(moment)
         self._beat: Callable[[], None] = lambda: None
         self._rounds: set[asyncio.Task[None]] = set()
+        self._claims = asyncio.Lock()
         self._asked: asyncio.Task[Mapping[str, str]] | None = None
 
     async def step(self) -> int:
-        """One whole round: everything due now, up to a batch; how many replies it moved."""
-        claimed = await self._claim()
+        """One whole round: everything due now, up to a batch; how many replies it moved.
+
+        Rounds beside each other claim one after the other, as in `run`: each claim looks at every
+        row that another one holds just then.
+        """
+        async with self._claims:
+            claimed = await self._claim()
         if claimed.sends:
             await self._send(claimed.sends)
         return claimed.moved
@@ -87,7 +95,7 @@ class Dispatcher:
             await self._store.write(lambda tx: events.append(tx, now_ms, "clock_jump", data))
         if self._jumps.settling:
             return _NOTHING
-        due_ms = await self._store.read(outbox.next_due)
+        due_ms = await self._store.read(outbox.next_due, short=True)
         if due_ms is None or due_ms > now_ms:
             return _NOTHING
         work = functools.partial(claiming.claim, plan=self._plan, now_ms=now_ms, limit=BATCH)
@@ -152,7 +160,7 @@ class Dispatcher:
     async def _controls(self) -> Mapping[str, str]:
         """What moderators set, read after it was asked for; who asks at once shares a reading."""
         if self._store.inline:
-            return await self._store.read(events.controls)
+            return await self._store.read(events.controls, short=True)
         if self._asked is None:
             self._asked = asyncio.create_task(self._read_controls())
         return await asyncio.shield(self._asked)
@@ -161,10 +169,11 @@ class Dispatcher:
         # Rounds that ask in one turn of the loop share one reading.
         await asyncio.sleep(0)
         self._asked = None
-        return await self._store.read(events.controls)
+        return await self._store.read(events.controls, short=True)
 
     async def _record(self, results: list[recording.Result]) -> None:
         """Until it is written: what a provider accepted must not be forgotten."""
+        against = 0
         while True:
             now_ms = clock.to_ms(self._clock.now())
             work = functools.partial(
@@ -172,7 +181,11 @@ class Dispatcher:
             )
             try:
                 await self._store.write(work, together=True)
-            except database.StoreAwayError:
+            except database.StoreAwayError as error:
+                against += isinstance(error, database.AgainstError)
+                if against == _AGAINST:
+                    await self._record_apart(results, error)
+                    return
                 _log.warning("record_waits", replies=len(results))
                 self._beat()
                 await asyncio.sleep(RETRY_S)
@@ -188,6 +201,9 @@ class Dispatcher:
         for claim, outcome in results:
             alone = [(claim, outcome)]
             if len(results) == 1:
+                if isinstance(outcome, outcomes.Unknown):
+                    # Not even that can be written: its lease ends, and the janitor makes it so.
+                    return
                 alone = [(claim, outcomes.Unknown(reason=type(error).__name__))]
             await self._record(alone)
 

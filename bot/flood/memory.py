@@ -160,11 +160,18 @@ def _unpack(text: str) -> dict[int, float]:
 
 
 def read(text: str | None) -> Memory:
-    """Back from the store; a fresh memory if there is none yet."""
+    """Back from the store; a fresh memory if there is none yet.
+
+    Another version of the program may have kept it: what it did not know is as in a fresh one, and
+    what only it knew is left out, so that neither an upgrade nor a roll-back stops at it.
+    """
+    fresh = Memory()
     if text is None:
-        return Memory()
-    plain: dict[str, Any] = json.loads(text)
-    setting = plain["setting"] | {"mode": Mode(plain["setting"]["mode"])}
+        return fresh
+    plain: dict[str, Any] = json.loads(fresh.text()) | json.loads(text)
+    told = plain["setting"]
+    names = [field.name for field in dataclasses.fields(breaker.Setting) if field.name in told]
+    setting = {name: told[name] for name in names} | {"mode": Mode(told["mode"])}
     return Memory(
         usual_senders=plain["usual_senders"],
         usual_words=_unpack(plain["usual_words"]),
@@ -176,7 +183,7 @@ def read(text: str | None) -> Memory:
         days={d: {int(h): n for h, n in hours.items()} for d, hours in plain["days"].items()},
         anchor=tuple(plain["anchor"]) if plain["anchor"] else None,
         learned_ms=plain["learned_ms"],
-        looking_ms=plain.get("looking_ms", 0),
+        looking_ms=plain["looking_ms"],
         setting=breaker.Setting(**setting),
-        once=dict.fromkeys(words.unpack(base64.b64decode(plain.get("once", "")))),
+        once=dict.fromkeys(words.unpack(base64.b64decode(plain["once"]))),
     )

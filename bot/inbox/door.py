@@ -7,7 +7,7 @@ whoever brings what is worth least (`heard`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ pages find one however many messages wait for the disk.
 REPEATS: Final = 640
 """Past so many, those that are worth least (`heard`); two batches, so that a burst is no raid."""
 
-_Part = tuple[Sequence[messages.InboundMessage], tuple[str, str] | None]
+_Part = tuple[list[state.Item], tuple[str, str] | None]
 
 _i, _p = tables.identities, tables.persons
 
@@ -39,7 +39,13 @@ def take_in(
     now_ms: int,
 ) -> list[state.Item]:
     """The whole of intake in one transaction; gives what was there, seen before or not."""
-    items = load.items(context, batch, now_ms)
+    return keep(tx, context, load.items(context, batch, now_ms), now_ms)
+
+
+def keep(
+    tx: sa.Connection, context: state.Context, items: list[state.Item], now_ms: int
+) -> list[state.Item]:
+    """The same for what was read before; in its order (`load.ordered`)."""
     fresh = load.unseen(tx, items)
     duplicates = len(items) - len(fresh)
     if duplicates:
@@ -82,19 +88,20 @@ class Inbox:
     ) -> None:
         """As contract.intake.Intake.accept."""
         kept = (channel, cursor) if channel is not None and cursor is not None else None
+        by_itself = len(batch) == 1 and kept is None
+        most = min(ALONE, QUEUE) if by_itself else QUEUE
+        if not self._store.inline:
+            # Before anything is done for it.
+            self._queue.admit(len(batch), most)
+        # Here and not in the transaction: while the last one goes to the disk there is time.
+        part = (load.items(self._context, batch, clock.to_ms(self._clock.now())), kept)
         if self._store.inline:
-            await self._write([(batch, kept)])
+            await self._write([part])
             return
-        await self._queue.put((batch, kept), len(batch), self._most(batch, kept))
-
-    def _most(self, batch: Sequence[messages.InboundMessage], kept: tuple[str, str] | None) -> int:
-        """How many may wait, this one with them."""
-        if len(batch) != 1 or kept is not None:
-            return QUEUE
-        # Nobody is asked who he is before it matters.
-        crowded = self._queue.size >= REPEATS
-        least = crowded and self._heard.is_repeat(self._context, batch[0])
-        return min(REPEATS if least else ALONE, QUEUE)
+        crowded = by_itself and self._queue.size >= REPEATS
+        if crowded and self._heard.is_repeat(part[0][0]):
+            most = min(REPEATS, QUEUE)
+        await self._queue.put(part, len(batch), most)
 
     async def cursor(self, channel: str) -> str | None:
         """As contract.intake.Intake.cursor."""
@@ -128,15 +135,12 @@ class Inbox:
         except database.StoreAwayError as error:
             raise intake.NotStoredError(str(error)) from None
 
-    async def _write(
-        self,
-        parts: Iterable[_Part],
-    ) -> None:
+    async def _write(self, parts: Sequence[_Part]) -> None:
         now_ms = clock.to_ms(self._clock.now())
-        batch = [message for messages_, _ in parts for message in messages_]
+        batch = load.ordered([item for items, _ in parts for item in items])
 
         def work(tx: sa.Connection) -> list[state.Item]:
-            taken = take_in(tx, self._context, batch, now_ms)
+            taken = keep(tx, self._context, batch, now_ms)
             for _, cursor in parts:
                 if cursor is not None:
                     save.cursor(tx, *cursor)

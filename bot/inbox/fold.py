@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bot.contract import address, messages, optout
+from bot.contract import address
 from bot.inbox import lanes, signals, state
-from bot.policy import (
-    decision,
-    delay,
-    distress,
-    lifecycle,
-    machine,
-    numbers,
-    proof,
-)
+from bot.policy import decision, delay, distress, lifecycle, machine, numbers
 from bot.policy.decision import Verdict
 from bot.store import ratios
 
@@ -80,13 +72,12 @@ def facts(
     """All that decides about this message."""
     message = item.message
     number, ineligible = _number(context, message.sender)
-    wish = message.wish
-    if wish is None and message.kind is messages.Kind.TEXT:
-        wish = optout.read(message.text)
-    # Known silences are the cheapest: of a raid's messages most are.
+    wish, text = item.wish, message.text
+    # Known silences are the cheapest: of whom nothing is sent to nothing else is read.
     unwanted = person.opted_out_ms is not None or person.blocked_ms is not None
     settled = unwanted and wish is None
-    by_machine = not settled and bool(message.text) and machine.kind(message.text) is not None
+    by_machine = not settled and bool(text) and machine.kind(text) is not None
+    lane = None if settled or by_machine or wish is not None else distress.lane(text)
     silent = settled or person.waiting is not None or person.blocked_until_ms > item.at_ms
     return (
         decision.Facts(
@@ -94,10 +85,8 @@ def facts(
             kind=message.kind,
             wish=wish,
             machine=by_machine,
-            lane=(
-                None if settled or by_machine or wish is not None else distress.lane(message.text)
-            ),
-            proof=proof.read(message.text) is not None,
+            lane=lane,
+            proof=item.proof is not None,
             ineligible=ineligible,
             opted_out=person.opted_out_ms is not None,
             blocked=person.blocked_ms is not None,
@@ -147,7 +136,7 @@ def _one(
     elif decided.reason == decision.Reason.PENDING and person.waiting is not None:
         _again(context, item, person.waiting)
     elif decided.reason == decision.Reason.PROOF:
-        written.proofs.append((person.id, proof.read(item.message.text) or ""))
+        written.proofs.append((person.id, item.proof or ""))
     if known_facts.lane is not None:
         lanes.note(context, item, person, known_facts.lane, decided, number, written, take)
     sealed = lanes.kept(context, item, person, decided, known_facts.lane)

@@ -16,9 +16,8 @@ from __future__ import annotations
 import array
 from typing import Final
 
-from bot.contract import messages, optout
-from bot.inbox import load, state
-from bot.policy import distress, proof
+from bot.inbox import state
+from bot.policy import distress
 
 PLACES: Final = 131_072
 """A power of two; a megabyte."""
@@ -43,14 +42,9 @@ class Heard:
         bits = int.from_bytes(hashed[:_BYTES], "big")
         return self._places[bits & self._mask] == bits
 
-    def is_repeat(self, context: state.Context, told: messages.InboundMessage) -> bool:
+    def is_repeat(self, item: state.Item) -> bool:
         """Whether it is worth no more than a second message of somebody."""
-        message = load.spelled(told)
-        sender, text = message.sender, message.text
-        if message.wish is not None or not sender.value:
+        message = item.message
+        if item.wish is not None or item.proof is not None or not message.sender.value:
             return False
-        if not self.knows(context.keys.hash_address(sender.network, sender.value)[0]):
-            return False
-        return (
-            optout.read(text) is None and proof.read(text) is None and distress.lane(text) is None
-        )
+        return self.knows(item.hashes[0][0]) and distress.lane(message.text) is None

@@ -8,9 +8,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from bot.contract import address, clock, messages
+from bot.contract import address, clock, messages, optout
 from bot.inbox import state
-from bot.policy import numbers
+from bot.policy import numbers, proof
 from bot.store import prepared, tables
 
 _s, _i, _p, _r = tables.seen, tables.identities, tables.persons, tables.replies
@@ -57,7 +57,7 @@ _WAITING = prepared.Listed(
 def items(
     context: state.Context, batch: Iterable[messages.InboundMessage], now_ms: int
 ) -> list[state.Item]:
-    """The batch in its order: by time of receipt, then by the provider's id.
+    """The batch in its order (`ordered`).
 
     What a network dates long back (a sweep, a clock of its own) counts as OLDEST_MS old at the
     most: nothing leaves as soon as it came, whatever somebody else's clock says.
@@ -80,11 +80,25 @@ def items(
                 seen=tuple([h for ring in rings for h in ring]),
                 fresh=tuple([ring[0] for ring in rings]),
                 hashes=tuple([keys.hash_address(a.network, a.value) for a in people]),
+                wish=_wish(message),
+                proof=proof.read(message.text),
             )
         )
-    # An id is unique within its channel only.
-    out.sort(key=lambda item: (item.at_ms, item.message.provider_id, item.message.channel))
-    return out
+    return ordered(out)
+
+
+def ordered(batch: list[state.Item]) -> list[state.Item]:
+    """In place: by time of receipt, then by the provider's id."""
+    if len(batch) > 1:
+        # An id is unique within its channel only.
+        batch.sort(key=lambda item: (item.at_ms, item.message.provider_id, item.message.channel))
+    return batch
+
+
+def _wish(message: messages.InboundMessage) -> messages.Wish | None:
+    if message.wish is not None or message.kind is not messages.Kind.TEXT:
+        return message.wish
+    return optout.read(message.text)
 
 
 def spelled(message: messages.InboundMessage) -> messages.InboundMessage:

@@ -69,7 +69,8 @@ class Person:
 class Item:
     """An unseen message with the hashes of its addresses and its own.
 
-    `seen`: hashes of its ids under every key, `fresh` those under the newest.
+    `seen`: hashes of its ids under every key, `fresh` those under the newest. `wish`: his own, or
+    what his network says of it. `proof`: the letters of a word that we asked for.
     """
 
     message: messages.InboundMessage
@@ -77,6 +78,8 @@ class Item:
     seen: tuple[bytes, ...]
     fresh: tuple[bytes, ...]
     hashes: tuple[tuple[bytes, ...], ...]
+    wish: messages.Wish | None = None
+    proof: str | None = None
 
 
 @dataclasses.dataclass(slots=True)

@@ -55,17 +55,26 @@ async def tidy(
     return await store.write(work)
 
 
-async def _forgotten(
-    store: database.Store,
-    core: settings.Core,
-    forget: Callable[[database.Store, settings.Core, int], Awaitable[dict[str, int]]],
-    now_ms: int,
-) -> Counts:
-    counts = await forget(store, core, now_ms)
-    if any(counts.values()):
-        # Out of the file's log too, where it would stand until it is written over.
-        await store.truncate()
-    return counts
+class _Forgetting:
+    """What is forgotten goes out of the file's log too, where it would stand for long.
+
+    Owed until it was done: a full disk, or a backup that is being read, may be in the way. An
+    earlier run that was killed may owe it as well.
+    """
+
+    def __init__(self, store: database.Store, core: settings.Core) -> None:
+        self._store, self._core = store, core
+        self._owed = True
+
+    async def step(
+        self,
+        forget: Callable[[database.Store, settings.Core, int], Awaitable[dict[str, int]]],
+        now_ms: int,
+    ) -> Counts:
+        owed, self._owed = self._owed, True
+        counts = await forget(self._store, self._core, now_ms)
+        self._owed = (owed or any(counts.values())) and not await self._store.truncate()
+        return counts
 
 
 class Janitor:
@@ -108,7 +117,7 @@ class Janitor:
         async def resealed(_now_ms: int) -> Counts:
             return await sealed.reseal(store, keys)
 
-        lapsed = functools.partial(_forgotten, store, core)
+        lapsed = _Forgetting(store, core).step
         self.chores: tuple[Chore, ...] = (
             Chore(name="checkpoint", every_s=5, step=moved),
             Chore(name="early_receipts", every_s=5, step=settled),

@@ -41,7 +41,7 @@ _ENDED = (
 )
 _PAST = {
     state: sa.select(_r.c.id, _r.c.person_id, _r.c.window_ms)
-    .where(_in(state), _r.c.automatic, _r.c.first_ms <= sa.bindparam("first_ms"))
+    .where(_in(state), _r.c.first_ms <= sa.bindparam("first_ms"))
     # Nothing expires before it is due, which keeps the index's range short.
     .where(_r.c.due_ms <= sa.bindparam("now_ms"))
     .limit(SLICE)
@@ -107,7 +107,11 @@ def reservation(row: sa.RowMapping) -> ledger.Reservation:
 
 
 def expire(tx: sa.Connection, core: settings.Core, now_ms: int) -> dict[str, int]:
-    """Replies of no use any more, held or never fetched (a pause of days); windows go back."""
+    """Replies of no use any more, held or never fetched (a pause of days); windows go back.
+
+    Those written by hand too: one that waits for next month's quota would keep the address till
+    then, and come when nobody remembers what it answers.
+    """
     first_ms = now_ms - core.reply.expires_after_s * 1000
     count = 0
     for state, query in _PAST.items():

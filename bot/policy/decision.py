@@ -183,7 +183,7 @@ _MODE: Final = Due(step=Step.HOLD, reason=Reason.MODE)
 
 
 def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
-    """At due time, by everything known by then. A hand reply is subject to the wish alone.
+    """At due time, by everything known by then. A hand reply is subject to the wish and its age.
 
     What was held comes back due at once; a clock that was set back must not make that early.
     """
@@ -192,7 +192,8 @@ def decide_due(facts: DueFacts, rules: settings.Reply) -> Due:
     if facts.erased:
         return _ERASED
     if not facts.automatic:
-        return _SEND
+        # Dated by when it was written; a day later nobody remembers what it answers.
+        return _EXPIRED if facts.now_ms >= expires_ms(facts.first_ms, rules) else _SEND
     return _MERGED if facts.superseded else _by_time(facts, rules)
 
 

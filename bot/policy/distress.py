@@ -12,6 +12,8 @@ import re
 import unicodedata
 from typing import Final
 
+from bot.policy import stems
+
 _READ: Final = 700
 
 
@@ -137,13 +139,13 @@ _STEM_WORDS: Final = (
     " steek sla woont bater mora numero num destinataire personne number person equivoc nummer"
     " verwahlt verbonden sbagliato"
 )
-_STEMS: Final = tuple(_STEM_WORDS.split())
+_STEMS: Final = stems.Stems(_STEM_WORDS.split())
 
 
 def lane(text: str) -> Lane | None:
     """The lane of a person's text, None for nearly all. Pure; machine texts are not for here."""
     folded = _fold(text[:_READ])
-    if not _stirs(folded):
+    if not _STEMS.within(folded):
         return None
     if _DISTRESS.search(folded) and not _JOKES.search(folded):
         return Lane.DISTRESS
@@ -152,14 +154,6 @@ def lane(text: str) -> Lane | None:
     if _WRONG_NUMBER.search(folded) and not _GIVEN.search(folded):
         return Lane.WRONG_NUMBER
     return None
-
-
-def _stirs(folded: str) -> bool:
-    # A plain loop: a generator's turns would cost more than the look-ups.
-    for stem in _STEMS:  # noqa: SIM110 (see above)
-        if stem in folded:
-            return True
-    return False
 
 
 def _fold(text: str) -> str:

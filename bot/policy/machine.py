@@ -11,7 +11,7 @@ import re
 import unicodedata
 from enum import StrEnum
 
-from bot.policy import machine_wording
+from bot.policy import machine_wording, stems
 
 _READ = 700
 """Characters looked at: over four parts; machines come to the point."""
@@ -41,10 +41,13 @@ _BY_KIND = (
 )
 
 
+_AUTO = stems.Stems(machine_wording.AUTO_STEMS)
+
+
 def kind(text: str) -> Machine | None:
     """Name the kind of machine that wrote a text, None for a person."""
     folded = _fold(text[:_READ])
-    if _automatic(folded) and _found(machine_wording.AUTO_REPLIES, folded):
+    if _AUTO.within(folded) and _found(machine_wording.AUTO_REPLIES, folded):
         return Machine.AUTO_REPLY
     if not machine_wording.HAS_DIGIT_OR_LINK.search(folded) or machine_wording.TALK.search(folded):
         return None
@@ -52,14 +55,6 @@ def kind(text: str) -> Machine | None:
         if _found(patterns, folded):
             return machine
     return None
-
-
-def _automatic(folded: str) -> bool:
-    # A plain loop: a generator's turns would cost more than the look-ups.
-    for stem in machine_wording.AUTO_STEMS:  # noqa: SIM110 (see above)
-        if stem in folded:
-            return True
-    return False
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], folded: str) -> bool:

@@ -48,6 +48,7 @@ class _Region(NamedTuple):
     leads: _Match | None
     general: _Range
     kinds: tuple[tuple[int, _Range], ...]
+    any_kind: _Match
     fixed: _Range | None
     mobile: _Range | None
     same: bool
@@ -90,9 +91,11 @@ def _kind(region: _Region, national: str) -> int | None:
     """The order is that of `phonenumbers`: what costs comes first."""
     if not region.general.holds(national):
         return None
-    for kind, numbers in region.kinds:
-        if numbers.holds(national):
-            return kind
+    # Hardly any number is of such a kind, and one look tells.
+    if region.any_kind(national):
+        for kind, numbers in region.kinds:
+            if numbers.holds(national):
+                return kind
     mobile = region.mobile is not None and region.mobile.holds(national)
     if region.fixed is not None and region.fixed.holds(national):
         both = region.same or mobile
@@ -118,21 +121,24 @@ def _plan(digits: str) -> _Plan | None:
 
 def _region(of: PhoneMetadata, *, alone: bool) -> _Region:
     kinds = (
-        (PhoneNumberType.PREMIUM_RATE, _range(of.premium_rate)),
-        (PhoneNumberType.TOLL_FREE, _range(of.toll_free)),
-        (PhoneNumberType.SHARED_COST, _range(of.shared_cost)),
-        (PhoneNumberType.VOIP, _range(of.voip)),
-        (PhoneNumberType.PERSONAL_NUMBER, _range(of.personal_number)),
-        (PhoneNumberType.PAGER, _range(of.pager)),
-        (PhoneNumberType.UAN, _range(of.uan)),
-        (PhoneNumberType.VOICEMAIL, _range(of.voicemail)),
+        (PhoneNumberType.PREMIUM_RATE, of.premium_rate),
+        (PhoneNumberType.TOLL_FREE, of.toll_free),
+        (PhoneNumberType.SHARED_COST, of.shared_cost),
+        (PhoneNumberType.VOIP, of.voip),
+        (PhoneNumberType.PERSONAL_NUMBER, of.personal_number),
+        (PhoneNumberType.PAGER, of.pager),
+        (PhoneNumberType.UAN, of.uan),
+        (PhoneNumberType.VOICEMAIL, of.voicemail),
     )
+    patterns = [desc.national_number_pattern for _, desc in kinds if desc is not None]
+    any_kind = "|".join(f"(?:{one})" for one in patterns if one)
     nobody = _Range(frozenset(), re.compile(r"(?!)").match)
     return _Region(
         name=of.id,
         leads=re.compile(of.leading_digits).match if of.leading_digits and not alone else None,
         general=_range(of.general_desc) or nobody,
-        kinds=tuple((kind, numbers) for kind, numbers in kinds if numbers is not None),
+        kinds=tuple((k, found) for k, desc in kinds if (found := _range(desc)) is not None),
+        any_kind=re.compile(any_kind or r"(?!)").fullmatch,
         fixed=_range(of.fixed_line),
         mobile=_range(of.mobile),
         same=bool(of.same_mobile_and_fixed_line_pattern),

@@ -7,8 +7,8 @@ or greenlet hops; a whole transaction as one function costs one (docs/decisions/
 function may be run again after a conflict, so it must not touch anything outside its `tx`.
 
 SQLite: one writer connection (WAL, synchronous=FULL, checkpoints off the hot path), one
-transaction at a time; long work and all commits run in a thread of its own. Readers go through
-aiosqlite. Must never hold a transaction open across an await but that for its own commit.
+transaction at a time; long work and all commits run in a thread of its own. Readers have threads
+of their own too. Must never hold a transaction open across an await but that for its own commit.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc, pool
-from sqlalchemy.ext import asyncio as sa_asyncio
 
-from bot.store import condition, transaction
+from bot.store import condition, readers, transaction
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -60,13 +59,13 @@ class ConflictError(Exception):
 
 
 _CONFLICTS: Final = (exc.IntegrityError, sqlite3.IntegrityError, ConflictError)
-_JUDGED: Final = (
-    ConflictError,
+_TROUBLES: Final = (
     exc.InterfaceError,
     exc.DatabaseError,
     sqlite3.InterfaceError,
     sqlite3.DatabaseError,
 )
+_JUDGED: Final = (ConflictError, *_TROUBLES)
 
 
 def _pragmas(connection: Any, *, durable: bool) -> None:  # noqa: ANN401 (DBAPI connections have no common type)
@@ -91,13 +90,19 @@ def _pragmas(connection: Any, *, durable: bool) -> None:  # noqa: ANN401 (DBAPI 
 class Store:
     """One database. `path` None: in memory, inline, not durable (simulate and fast tests)."""
 
-    def __init__(self, path: pathlib.Path | None) -> None:
-        """Nothing is opened yet."""
+    # Of the writer; another one stands in where its commits are to fail (tests/dst).
+    _driver: type[sqlite3.Connection] = sqlite3.Connection
+
+    def __init__(
+        self, path: pathlib.Path | None, *, patience_ms: int = transaction.BUSY_MS
+    ) -> None:
+        """Nothing is opened yet. `patience_ms`: for another program that writes."""
         self._path = path
+        self._patience_ms = patience_ms
         self.condition = condition.Condition("store.url" if path is None else str(path))
         self._writer: sa.Connection | None = None
         self._thread: concurrent.futures.ThreadPoolExecutor | None = None
-        self._readers: sa_asyncio.AsyncEngine | None = None
+        self._readers: readers.Readers | None = None
         # One transaction at a time, first come first served.
         self._turn = asyncio.Lock()
 
@@ -119,18 +124,7 @@ class Store:
         self._turn = asyncio.Lock()
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connect)
-        engine = sa_asyncio.create_async_engine(
-            f"sqlite+aiosqlite:///{self._path}", hide_parameters=True, pool_size=2, max_overflow=2
-        )
-
-        @sa.event.listens_for(engine.sync_engine, "connect")
-        def _reader(connection: Any, _record: object) -> None:  # noqa: ANN401 (see _pragmas)
-            cursor = connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={transaction.BUSY_MS}")
-            cursor.execute("PRAGMA query_only=ON")
-            cursor.close()
-
-        self._readers = engine
+        self._readers = readers.Readers(self._path, self._patience_ms)
 
     def _connect(self) -> None:
         durable = self._path is not None
@@ -139,8 +133,11 @@ class Store:
         def creator() -> sqlite3.Connection:
             if durable:
                 _private(database)
-            connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                database, isolation_level=None, check_same_thread=False, factory=self._driver
+            )
             _pragmas(connection, durable=durable)
+            transaction.impatient(connection)
             return connection
 
         engine = sa.create_engine(
@@ -199,7 +196,7 @@ class Store:
             for attempt in range(TRIES):
                 try:
                     if not transaction.begun_at_once(writer):
-                        await run(thread, transaction.begin, writer)
+                        await run(thread, transaction.begin, writer, self._patience_ms)
                     result = transaction.worked(writer, work)
                     await run(thread, transaction.commit, writer)
                 except _JUDGED as error:
@@ -217,7 +214,7 @@ class Store:
     def _write(self, work: Work[T]) -> T:
         for attempt in range(TRIES):
             try:
-                transaction.begin(self._open)
+                transaction.begin(self._open, self._patience_ms)
                 result = transaction.worked(self._open, work)
                 transaction.commit(self._open)
             except _JUDGED as error:
@@ -226,16 +223,21 @@ class Store:
                 return result
         raise AssertionError("unreachable")
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on a reader that never waits for the writer. Raises StoreAwayError."""
-        if self._readers is None:
+    async def read(self, work: Work[T], *, short: bool = False) -> T:
+        """Run `work` on a reader that never waits for the writer. Raises StoreAwayError.
+
+        `short`: a look-up or two that an index or a small table answers; where the database is a
+        file they are made at once, in the loop's own thread, and other work in a reader's thread.
+        """
+        if self._path is None:
             return self._read(work)
+        if self._readers is None:
+            raise StoreAwayError("the database is not open")
         try:
-            async with self._readers.connect() as connection:
-                return await connection.run_sync(work)
+            return await self._readers.run(work, short=short)
         except _FAULTS:
             raise
-        except (exc.InterfaceError, exc.DatabaseError) as error:
+        except _TROUBLES as error:
             raise StoreAwayError(_plain(error)) from None
 
     def _read(self, work: Work[T]) -> T:
@@ -258,21 +260,7 @@ class Store:
 
     async def checkpoint(self) -> None:
         """Move the write-ahead log into the file, without blocking writers or readers."""
-        if self._path is None:
-            return
-        path = self._path
-
-        def run() -> None:
-            connection = sqlite3.connect(path, timeout=transaction.BUSY_MS / 1000)
-            try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            finally:
-                connection.close()
-
-        try:
-            await asyncio.to_thread(run)
-        except sqlite3.Error as error:
-            raise StoreAwayError(type(error).__name__) from None
+        await self._emptied("PASSIVE", transaction.BUSY_MS / 1000)
 
     async def truncate(self) -> bool:
         """Empty the write-ahead log, in which old pages stand until they are written over.
@@ -280,27 +268,25 @@ class Store:
         Whether that could be done: while somebody reads for long (a backup) it waits for the next
         time, so that no writer has to.
         """
+        return await self._emptied("TRUNCATE", _TRUNCATE_S)
+
+    async def _emptied(self, how: str, patience_s: float) -> bool:
+        import aiosqlite  # noqa: PLC0415 (the start is a few milliseconds shorter without it)
+
         if self._path is None:
             return True
-        path = self._path
-
-        def run() -> bool:
-            connection = sqlite3.connect(path, timeout=_TRUNCATE_S)
-            try:
-                ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.close()
-            return not busy
-
         try:
-            return await asyncio.to_thread(run)
+            async with aiosqlite.connect(self._path, timeout=patience_s) as beside:
+                told = await beside.execute_fetchall(f"PRAGMA wal_checkpoint({how})")
         except sqlite3.Error as error:
             raise StoreAwayError(type(error).__name__) from None
+        return not any(busy for busy, _, _ in told)
 
     async def close(self) -> None:
         """Finish what runs and close all connections."""
-        if self._readers is not None:
-            await self._readers.dispose()
+        reading, self._readers = self._readers, None
+        if reading is not None:
+            await reading.close()
         async with self._turn:
             writer, self._writer = self._writer, None
             if writer is not None and self._thread is not None:
@@ -319,9 +305,7 @@ def _judge(error: Exception, attempt: int) -> None:
         return
     if isinstance(error, _FAULTS):
         raise error
-    if isinstance(error, exc.DBAPIError):
-        raise StoreAwayError(_plain(error)) from None
-    raise StoreAwayError(f"{type(error).__name__}: {error}") from None
+    raise StoreAwayError(_plain(error)) from None
 
 
 def _private(path: str) -> None:
@@ -338,6 +322,7 @@ def _close(writer: sa.Connection) -> None:
     writer.engine.dispose()
 
 
-def _plain(error: exc.DBAPIError) -> str:
+def _plain(error: Exception) -> str:
     """The driver's own words, without statement and parameters (they could hold an address)."""
-    return f"{type(error).__name__}: {error.orig}"
+    said = error.orig if isinstance(error, exc.DBAPIError) else error
+    return f"{type(error).__name__}: {said}"

@@ -41,14 +41,17 @@ class Queue(Generic[T]):
         self._draining: asyncio.Task[None] | None = None
         self.size = 0
 
-    async def put(self, item: T, size: int, most: int) -> None:
-        """Returns once it is written; raises what writing it raised.
+    def admit(self, size: int, most: int) -> None:
+        """Raise NotStoredError if more than `most` would wait with this.
 
-        NotStoredError too if more than `most` would wait. What is larger than that is taken by a
-        queue in which nothing waits.
+        What is larger than that is taken by a queue in which nothing waits.
         """
         if self.size + size > most and self._waiting:
             raise intake.NotStoredError("too many messages wait to be stored", retry_after_s=2)
+
+    async def put(self, item: T, size: int, most: int) -> None:
+        """Returns once it is written; raises what writing it raised, and what `admit` raises."""
+        self.admit(size, most)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, size, done))
         self.size += size

@@ -110,10 +110,11 @@ ALL: Final = (
     Holding(table="cursors", holds=_NO, kept="the newest only", erased=_NOBODY),
     Holding(
         table="storage",
-        holds="what bridges keep: Signal's look-ups and doubts stand in it under hashes keyed with "
-        "the channel's own secret, 5,000 at the most; accounts that spoke up in the moderators' "
-        "room uninvited",
-        kept="look-ups 30 days, doubts 2 days, accounts 1 day",
+        holds="what bridges keep: Signal's look-ups, doubts and whose each of our messages was "
+        "stand in it under hashes keyed with the channel's own secret, 5,000 of each at the most; "
+        "accounts that spoke up in the moderators' room uninvited",
+        kept='look-ups 30 days (a "no" 7), messages 30 days, doubts 2 days, accounts 1 day; looked '
+        "through once a day while the channel runs",
         erased="stays: only the holder of `channels.NAME.secret` could tell whose a hash is",
     ),
     Holding(

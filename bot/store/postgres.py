@@ -109,6 +109,8 @@ class Store(database.Store):
             hide_parameters=True,
             pool_size=size,
             max_overflow=0,
+            # The one used last: it knows its statements and types already.
+            pool_use_lifo=True,
             pool_timeout=_LOCK_S,
             pool_reset_on_return=None,
         )
@@ -223,8 +225,9 @@ class Store(database.Store):
             return connection, driver
         raise AssertionError("unreachable")
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, short: bool = False) -> T:
         """As database.Store.read; each statement sees what was committed when it began."""
+        del short
         if self._reading is None:
             raise database.StoreAwayError("the database is not open")
         for stale in range(_STALE):

@@ -48,6 +48,31 @@ class Select:
         return [tuple(row) for row in found]
 
 
+class _Columns:
+    """The columns of a statement's rows: those that ever differed are sent as arrays.
+
+    A time, a state or a period is the same in all rows of most calls; as an array it would be
+    spelled out for each of them, here and there. What differed once is an array from then on, so a
+    statement has few texts.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        # One array at the least: it tells how many rows there are.
+        self._arrays = set(names[:1])
+        self._names = names
+
+    def sorted(
+        self, given: Mapping[str, list[Any]]
+    ) -> tuple[tuple[str, ...], list[list[Any]], list[Any]]:
+        """The names of the arrays, the arrays, and one value of each other column, in order."""
+        for name, column in given.items():
+            if name not in self._arrays and column.count(column[0]) != len(column):
+                self._arrays.add(name)
+        arrays = tuple(name for name in self._names if name in self._arrays)
+        alike = [given[name][0] for name in self._names if name not in self._arrays]
+        return arrays, [given[name] for name in arrays], alike
+
+
 class Change:
     """An UPDATE, DELETE or upsert, for one row or for many at once."""
 
@@ -57,54 +82,61 @@ class Change:
         self._names: list[str] = list(made.positiontup or ())
         self._fixed = {k: v for k, v in made.params.items() if v is not None}
         self._one: str = made.string
-        self._many, self._arrays = self._setwise()
-        self._keys = [keys.get(name, name) for name in self._names]
-        self._columns = [keys.get(name, name) for name in self._arrays]
+        self._keys = {name: keys.get(name, name) for name in self._names}
+        self._given = [name for name in self._names if name not in self._fixed]
+        self._others = [self._fixed[name] for name in self._names if name in self._fixed]
+        self._columns = _Columns(self._given)
+        self._texts: dict[tuple[str, ...], str] = {}
+        self._is_setwise = self.setwise(self._given) is not None
 
-    def _setwise(self) -> tuple[str | None, list[str]]:
-        """The statement for arrays, and the parameters that are arrays; None where there is none.
+    def setwise(self, arrays: Sequence[str]) -> str | None:
+        """The statement that takes arrays for these parameters; None where there is none.
 
         Each given row meets one row of the table. PostgreSQL would not say which of two given
         rows won, so none may be given twice.
         """
-        arrays = [name for name in self._names if name not in self._fixed]
-        others = [name for name in self._names if name in self._fixed]
+        alike = [name for name in self._given if name not in arrays]
+        order = [*arrays, *alike, *(name for name in self._names if name in self._fixed)]
         kinds: dict[str, str] = {}
 
         def place(found: re.Match[str]) -> str:
             name = self._names[int(found[1]) - 1]
             cast = f"::{found[2]}" if found[2] else ""
-            if name in self._fixed:
-                return f"${len(arrays) + others.index(name) + 1}{cast}"
-            kinds[name] = found[2] or ""
-            return f"given.p{arrays.index(name)}"
+            if name not in self._fixed:
+                kinds[name] = found[2] or ""
+            if name in arrays:
+                return f"given.p{arrays.index(name)}"
+            return f"${order.index(name) + 1}{cast}"
 
         text = _PLACE.sub(place, self._one)
         if not all(kinds.values()):
-            return None, []
+            return None
         columns = ", ".join(f"p{i}" for i in range(len(arrays)))
         places = ", ".join(f"${i}::{kinds[name]}[]" for i, name in enumerate(arrays, 1))
         source = f"unnest({places}) AS given({columns})"
         if text.startswith("UPDATE ") and " WHERE " in text:
             head, _, tail = text.partition(" WHERE ")
-            return f"{head} FROM {source} WHERE {tail}", arrays
+            return f"{head} FROM {source} WHERE {tail}"
         inserted = _VALUES.search(text) if text.startswith("INSERT ") else None
         if inserted is None or "given." in text[inserted.end() :]:
-            return None, []
+            return None
         select = f" SELECT {inserted[1]} FROM {source}"  # noqa: S608 (names of our own tables)
-        return text[: inserted.start()] + select + text[inserted.end() :], arrays
+        return text[: inserted.start()] + select + text[inserted.end() :]
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """How many rows of the table changed."""
         raw = _raw(tx)
-        if self._many is not None and len(rows) > 1:
-            columns = [[row[key] for row in rows] for key in self._columns]
-            others = [self._fixed[name] for name in self._names if name in self._fixed]
-            return _count(util.await_only(raw.execute(self._many, *columns, *others)))
+        if self._is_setwise and len(rows) > 1:
+            given = {name: [row[self._keys[name]] for row in rows] for name in self._given}
+            names, arrays, alike = self._columns.sorted(given)
+            text = self._texts.get(names)
+            if text is None:
+                text = self._texts[names] = self.setwise(names) or self._one
+            return _count(util.await_only(raw.execute(text, *arrays, *alike, *self._others)))
         changed = 0
         for row in rows:
             given = {**self._fixed, **row}
-            values = [given[key] for key in self._keys]
+            values = [given[self._keys[name]] for name in self._names]
             changed += _count(util.await_only(raw.execute(self._one, *values)))
         return changed
 
@@ -113,18 +145,33 @@ class Insert:
     """INSERT of rows that all have these columns."""
 
     def __init__(self, table: sa.Table, columns: Sequence[str]) -> None:
-        """Compiled at once."""
+        """Nothing is sent yet."""
         quote = _DIALECT.identifier_preparer.quote
-        names = ", ".join(quote(name) for name in columns)
-        kinds = (table.c[name].type.compile(dialect=_DIALECT) for name in columns)
-        places = ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(kinds, 1))
-        self._columns = tuple(columns)
-        into = f"INSERT INTO {quote(table.name)} ({names})"
-        self._text = f"{into} SELECT * FROM unnest({places})"  # noqa: S608 (our own table's names)
+        self._names = tuple(columns)
+        self._kinds = {name: table.c[name].type.compile(dialect=_DIALECT) for name in columns}
+        self._into = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))})"
+        self._columns = _Columns(self._names)
+        self._texts: dict[tuple[str, ...], str] = {}
+
+    def _text(self, arrays: Sequence[str]) -> str:
+        alike = [name for name in self._names if name not in arrays]
+        places = ", ".join(f"${i}::{self._kinds[name]}[]" for i, name in enumerate(arrays, 1))
+        columns = ", ".join(f"p{i}" for i in range(len(arrays)))
+        values = ", ".join(
+            f"given.p{arrays.index(name)}"
+            if name in arrays
+            else f"${len(arrays) + alike.index(name) + 1}::{self._kinds[name]}"
+            for name in self._names
+        )
+        return f"{self._into} SELECT {values} FROM unnest({places}) AS given({columns})"  # noqa: S608 (our own table's names)
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = [[row[name] for row in rows] for name in self._columns]
-        util.await_only(_raw(tx).execute(self._text, *columns))
+        given = {name: [row[name] for row in rows] for name in self._names}
+        names, arrays, alike = self._columns.sorted(given)
+        text = self._texts.get(names)
+        if text is None:
+            text = self._texts[names] = self._text(names)
+        util.await_only(_raw(tx).execute(text, *arrays, *alike))
 
 
 def _raw(tx: sa.Connection) -> holds.Driver:

@@ -33,14 +33,12 @@ def _driver(writer: sa.Connection) -> sqlite3.Connection:
     return driver
 
 
-def begin(writer: sa.Connection) -> None:
+def begin(writer: sa.Connection, patience_ms: int) -> None:
     """Wait for another process that writes (a command), but not for ever.
 
     By asking every millisecond: SQLite's own waiting sleeps up to a tenth of a second between two
     tries, and a program that writes one batch after the other is never idle just then.
     """
-    driver = _driver(writer)
-    patience_ms = driver.execute("PRAGMA busy_timeout").fetchone()[0]
     end_s = time.monotonic() + patience_ms / 1000
     while not begun_at_once(writer):
         if time.monotonic() >= end_s:
@@ -49,19 +47,28 @@ def begin(writer: sa.Connection) -> None:
 
 
 def begun_at_once(writer: sa.Connection) -> bool:
-    """Whether nobody else was writing: the loop's thread waits for nobody."""
-    driver = _driver(writer)
-    patience_ms = driver.execute("PRAGMA busy_timeout").fetchone()[0]
-    driver.execute("PRAGMA busy_timeout=0")
+    """Whether nobody else was writing: the loop's thread waits for nobody.
+
+    The connection's own patience is none (`impatient`), or the loop would wait here.
+    """
     try:
-        driver.execute("BEGIN IMMEDIATE")
+        _driver(writer).execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
             raise
         return False
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={patience_ms}")
     return True
+
+
+def impatient(driver: sqlite3.Connection) -> None:
+    """Once for each connection: changing its patience at each BEGIN costs more than BEGIN does.
+
+    With a write-ahead log only BEGIN meets other programs. Without one (a file system that cannot
+    share memory) a commit waits for readers, so there the patience stays.
+    """
+    ((mode,),) = driver.execute("PRAGMA journal_mode").fetchall()
+    if mode == "wal":
+        driver.execute("PRAGMA busy_timeout=0")
 
 
 def worked(writer: sa.Connection, work: Work[T]) -> T:

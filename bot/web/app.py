@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette import responses
 
 from bot.contract import bridge
-from bot.web import limits, own, strict
+from bot.web import limits, own, posts, strict
 from bot.web.public import serve
 
 Scope = MutableMapping[str, Any]
@@ -51,13 +51,13 @@ def around(rest: bridge.AsgiApp) -> bridge.AsgiApp:
     return _App({}, rest, None, strict.Strict())
 
 
-def _table(routes: Sequence[bridge.Route]) -> dict[str, bridge.AsgiApp]:
-    """Path to application. Equal applications may offer one path twice; the first is kept."""
-    table: dict[str, bridge.AsgiApp] = {}
+def _table(routes: Sequence[bridge.Route]) -> dict[str, bridge.Route]:
+    """Path to route. Equal applications may offer one path twice; the first is kept."""
+    table: dict[str, bridge.Route] = {}
     for route in routes:
         if not route.path.startswith("/") or route.path == "/":
             raise ValueError(f"route {route.path!r} must start with / and be more than that")
-        if table.setdefault(route.path, route.app) != route.app:
+        if table.setdefault(route.path, route).app != route.app:
             raise ValueError(f"two bridges offer different applications at {route.path}")
     return table
 
@@ -67,18 +67,20 @@ class _App:
 
     def __init__(
         self,
-        table: dict[str, bridge.AsgiApp],
+        table: Mapping[str, bridge.Route],
         rest: bridge.AsgiApp,
         edge: limits.Edge | None,
         headers: strict.Strict,
     ) -> None:
-        self._exact = {path: app for path, app in table.items() if not path.endswith("/")}
-        below = [(path, app) for path, app in table.items() if path.endswith("/")]
+        self._exact = {path: one.app for path, one in table.items() if not path.endswith("/")}
+        below = [(path, one.app) for path, one in table.items() if path.endswith("/")]
         # The longest first: /phone/sms/ before /phone/.
         self._below = sorted(below, key=lambda pair: -len(pair[0]))
         self._rest = rest
         self._edge = edge
         self._strict = headers
+        # What `server` answers by itself, within the same bounds.
+        self.posts = posts.Posts(table, edge, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; anything but HTTP is turned away."""

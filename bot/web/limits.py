@@ -15,7 +15,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from bot.web import clients
@@ -99,14 +99,21 @@ class Edge:
     def client(self, scope: Scope) -> str | None:
         """Who asks, None if he cannot be told from others."""
         peer = scope.get("client")
-        return self._who.of(peer[0], scope["headers"]) if peer else None
+        return self.named(peer[0], scope["headers"]) if peer else None
+
+    def named(self, host: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """The same, by the socket's own address."""
+        return self._who.of(host, headers)
+
+    def admits(self, client: str) -> bool:
+        """Whether a webhook of his is looked at; counts nothing."""
+        return self.buckets.has(client) or self.buckets.is_proven(client)
 
     def refusal(self, client: str | None, *, is_webhook: bool) -> bool:
         """Whether to turn him away now; a page costs its token here."""
         if client is None:
             return False
-        fine = self.buckets.has(client) if is_webhook else self.buckets.take(client)
-        if fine or (is_webhook and self.buckets.is_proven(client)):
+        if self.admits(client) if is_webhook else self.buckets.take(client):
             return False
         self.buckets.turned_away += 1
         return True

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 import uvicorn
 
 from bot.contract import bridge
-from bot.web import clients, guard
+from bot.web import clients, direct, guard, posts
 
 BACKLOG: Final = 1_024
 STOP_LIMIT_S: Final = 10
@@ -62,7 +62,7 @@ class Server:
         config.load()
         config.http_protocol_class = cast(
             "type[asyncio.Protocol]",
-            functools.partial(_guarded, self.gate, config.http_protocol_class),
+            functools.partial(_guarded, self.gate, posts.of(app), config.http_protocol_class),
         )
         self._uvicorn = _Quiet(config)
         self._socket: socket.socket | None = None
@@ -133,6 +133,17 @@ class _Quiet(uvicorn.Server):
         self.listening.set()
 
 
-def _guarded(gate: guard.Gate, protocol: type[Any], **wiring: Any) -> guard.Guard:  # noqa: ANN401
+def _guarded(
+    gate: guard.Gate,
+    ways: posts.Posts,
+    protocol: type[Any],
+    **wiring: Any,  # noqa: ANN401 (uvicorn's own)
+) -> guard.Guard:
     """A connection's protocol, as uvicorn asks for it."""
-    return guard.Guard(gate, protocol(**wiring))
+    if not ways:
+        return guard.Guard(gate, protocol(**wiring))
+    state, idle_s = wiring["server_state"], gate.limits.idle_s
+    made = direct.Connection(ways, lambda: protocol(**wiring), state, idle_s)
+    outer = guard.Guard(gate, made)
+    made.again = outer.data_received
+    return outer

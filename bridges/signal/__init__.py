@@ -26,7 +26,7 @@ START = (
                 key="url",
                 ask="Where signal-cli-rest-api listens",
                 why="On this machine. Of signal-cli's own daemon: unix:///run/signal-cli/socket",
-                default="http://127.0.0.1:8080",
+                default="http://127.0.0.1:8081",
             ),
             first_run.Question(
                 key="secret",

@@ -31,6 +31,7 @@ ROUND_S: Final = 300.0
 AWAY_RETRY_S: Final = 60
 MOVED_RETRY_S: Final = 60
 MENDED_RETRY_S: Final = 3_600
+FORGET_S: Final = 86_400.0
 QUIET_KEY: Final = "quiet-until"
 
 
@@ -69,6 +70,7 @@ class Signal(_Shown):
         self._trusted: set[str] = set()
         # Sends that met a captcha and still wait for a receipt: the core does not know yet.
         self._met = 0
+        self._forgets_s = 0.0
 
     def reaches(self, recipient: address.Address) -> bool:
         """An ACI or a number on Signal; a number of SMS only if a look-up said so."""
@@ -116,6 +118,7 @@ class Signal(_Shown):
             if steps is not None:
                 raise bridge.BridgeDownError("signal: needs somebody", needs_human=steps)
             self._trouble.clear()
+            await self._forget()
             nap = asyncio.ensure_future(self._context.clock.sleep(ROUND_S))
             call = asyncio.ensure_future(self._trouble.wait())
             try:
@@ -123,6 +126,19 @@ class Signal(_Shown):
             finally:
                 nap.cancel()
                 call.cancel()
+
+    async def _forget(self) -> None:
+        """Once a day, what was kept of people and is too old to be of use."""
+        now_s = self._context.clock.monotonic()
+        if now_s < self._forgets_s:
+            return
+        try:
+            await self._look_ups.forget_old()
+            await self._doubts.forget_old(self._now_ms())
+        except intake.NotStoredError:
+            # The next round tries again.
+            return
+        self._forgets_s = now_s + FORGET_S
 
     async def _mend(self) -> None:
         """Trust those whose messages could not be opened, away from the way in."""

@@ -74,13 +74,25 @@ class Doubts:
         earlier = kept.get(reply_id)
         if earlier is not None:
             return earlier
-        for old in [k for k, d in kept.items() if now_ms - d.started_ms > KEPT_MS]:
-            del kept[old]
+        self._drop_old(kept, now_ms)
         while len(kept) >= KEPT:
             del kept[next(iter(kept))]
         kept[reply_id] = Doubt(reply_id=reply_id, who=self.keyed(recipient), started_ms=now_ms)
         await self._save()
         return None
+
+    async def forget_old(self, now_ms: int) -> None:
+        """What nobody asks for any more goes from the store too, though nothing is sent."""
+        if self._drop_old(await self._load(), now_ms):
+            await self._save()
+        await self._sent.forget_old(now_ms)
+
+    @staticmethod
+    def _drop_old(kept: dict[str, Doubt], now_ms: int) -> int:
+        old = [k for k, d in kept.items() if now_ms - d.started_ms > KEPT_MS]
+        for one in old:
+            del kept[one]
+        return len(old)
 
     async def reopen(self, reply_id: str) -> None:
         """It is sent again after a refusal: its span goes on."""

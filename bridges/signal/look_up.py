@@ -99,6 +99,19 @@ class LookUps:
         """Signal challenged us, here or at a send: ask nothing for a day."""
         await self._context.storage.put(PAUSED_KEY, str(now_ms + PAUSE_MS))
 
+    async def forget_old(self) -> None:
+        """What is kept no longer goes from the store too, though nobody asks any more."""
+        await self.load()
+        now_ms = clock.to_ms(self._context.clock.now())
+        kept = {who: answer for who, answer in self._kept.items() if answer[0] > now_ms}
+        spent = [at for at in self._spent_ms if now_ms - at < DAY_MS]
+        if (len(kept), len(spent)) == (len(self._kept), len(self._spent_ms)):
+            return
+        for who in self._kept.keys() - kept.keys():
+            self._acis.pop(who, None)
+        self._kept, self._spent_ms = kept, spent
+        await self._save()
+
     async def forget(self, number: str) -> None:
         """A send has shown that a kept "yes" is wrong by now."""
         await self.load()
@@ -159,7 +172,8 @@ class LookUps:
 
     async def _save(self) -> None:
         held = {"kept": self._kept, "spent": self._spent_ms}
-        await self._context.storage.put(KEY, json.dumps(held))
+        anything = self._kept or self._spent_ms
+        await self._context.storage.put(KEY, json.dumps(held) if anything else None)
 
     def _keyed(self, number: str) -> str:
         secret = self._settings.secret.encode()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-PATIENCE_S: Final = 4.0
+PATIENCE_S: Final = 1.0
+"""So long at the most does a pause or a STOP come too late here; the core asks at each return."""
 _PROMISED: Final = 20_000
 
 

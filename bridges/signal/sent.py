@@ -16,6 +16,7 @@ KEY: Final = "sent"
 PAGES: Final = 50
 ROWS: Final = 100
 SHORT: Final = 16  # hexadecimal digits: nobody without the secret can aim at one
+KEPT_MS: Final = 30 * 86_400_000  # a phone that was off for longer tells us nothing of use
 _MOST: Final = (PAGES - 1) * ROWS
 
 
@@ -41,6 +42,28 @@ class Sent:
         self._page.append((timestamp_ms, who[:SHORT]))
         page = json.dumps([self._turn, self._page])
         await self._storage.put(f"{KEY}-{self._turn % PAGES}", page)
+
+    async def forget_old(self, now_ms: int) -> None:
+        """Rows older than KEPT_MS go from the store too."""
+        whose = await self._load()
+        oldest_ms = now_ms - KEPT_MS
+        if all(stamp >= oldest_ms for stamp in whose):
+            return
+        for number in range(PAGES):
+            raw = await self._storage.get(f"{KEY}-{number}")
+            turn, rows = json.loads(raw) if raw is not None else (0, [])
+            if turn == self._turn and raw is not None:
+                # The page that is written on: what was noted meanwhile is on it.
+                rows = self._page
+            left = [(stamp, who) for stamp, who in rows if stamp >= oldest_ms]
+            if len(left) == len(rows):
+                continue
+            if turn == self._turn:
+                self._page = left
+            page = json.dumps([turn, left]) if left else None
+            await self._storage.put(f"{KEY}-{number}", page)
+        for stamp in [one for one in whose if one < oldest_ms]:
+            del whose[stamp]
 
     async def whose(self, timestamp_ms: int) -> str | None:
         """Beginning of the hash of whom it went to, None if it is none of our last ones."""

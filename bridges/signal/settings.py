@@ -192,7 +192,7 @@ def _secret(table: Mapping[str, object], faults: Faults) -> str:
 def _url(table: Mapping[str, object], way: Way, faults: Faults) -> str:
     """Without a slash at its end. Only the daemon may be reached by TCP or a socket file."""
     schemes = ("http", "https", "tcp", "unix") if way in BY_DAEMON else ("http", "https")
-    example = "tcp://127.0.0.1:7583" if way in BY_DAEMON else "http://127.0.0.1:8080"
+    example = "tcp://127.0.0.1:7583" if way in BY_DAEMON else "http://127.0.0.1:8081"
     value = table.get("url")
     try:
         parts = urllib.parse.urlsplit(value if isinstance(value, str) else "")

@@ -42,11 +42,16 @@ KEYS: Final = {
     "addresses": 'our numbers: `"+44…"` or `{ value, state }`',
     "price": "EUR a part, of the dearest country that is answered",
     "credit_alarm": "EUR of credit below which health says so",
-}
-"""Every key with its meaning; docs/sms.md shows this very table."""
+}  # every key with its meaning; docs/sms.md shows this very table
 DEFAULTS: Final[Mapping[str, object]] = {"price": "0.075", "credit_alarm": "5"}
-_TITLE: Final = "prepaid credit at seven.io (it stops at zero)"
-START = first_run.listed("prepaid", _TITLE, "sms.md", KEYS, "api_key", "signing_key", "addresses")
+_Q: Final = first_run.Question
+_ASKED: Final = (
+    _Q(key="api_key", ask="API key", why=f"{KEYS['api_key']}.", secret=True),
+    _Q(key="signing_key", ask="Signing key", why=f"{KEYS['signing_key']}.", secret=True),
+    _Q(key="addresses", ask="Number with its +", why="That people will write to.", many=True),
+)
+_SAID: Final = "prepaid credit at seven.io (it stops at zero)"
+START = (first_run.Start(name="prepaid", title=_SAID, page="sms.md", questions=_ASKED),)
 DELIVERIES: Final = {
     "DELIVERED": messages.Delivery.DELIVERED,
     **dict.fromkeys(("TRANSMITTED", "ACCEPTED", "BUFFERED"), messages.Delivery.SENT),
@@ -123,7 +128,7 @@ def signed(key: str, url: str, body: bytes, head: Mapping[bytes, bytes], now: dt
         return False
     digest = hashlib.md5(body, usedforsecurity=False).hexdigest().encode()
     words = b"\n".join((stamp, nonce, b"POST", url.encode(), digest))
-    ours = hmac.new(key.encode(), words, hashlib.sha256).hexdigest().encode()
+    ours = hmac.digest(key.encode(), words, "sha256").hex().encode()
     return hmac.compare_digest(ours, head.get(b"x-signature", b"").lower())
 
 
@@ -198,7 +203,7 @@ def receipt(told: Any, channel: str, now: dt.datetime) -> messages.DeliveryRecei
         reply_id=ours if isinstance(ours, str) and _REPLY_ID.match(ours) else None,
         delivery=DELIVERIES[status],
         price=_amount(told.get("price")),
-        reason=None if DELIVERIES[status] is not messages.Delivery.FAILED else status.lower(),
+        reason=status.lower() if DELIVERIES[status] is messages.Delivery.FAILED else None,
     )
 
 
@@ -211,12 +216,9 @@ def outcome(status: int, raw: bytes, wait: str, parts: int, now: dt.datetime) ->
     first, code = first if isinstance(first, dict) else {}, str(told.get("success"))
     code = str(first.get("error") or code) if code in {"100", "101"} else code
     if code in {"100", "101"} and first.get("success") is True and _ID.match(str(first.get("id"))):
-        count = first.get("parts")
-        return outcomes.Accepted(
-            provider_id=str(first["id"]),
-            parts=count if type(count) is int and count > 0 else parts,
-            price=_amount(first.get("price")),
-        )
+        count, price = first.get("parts"), _amount(first.get("price"))
+        parts = count if type(count) is int and count > 0 else parts
+        return outcomes.Accepted(provider_id=str(first["id"]), parts=parts, price=price)
     if status == 429 or code in LATER:  # noqa: PLR2004 (HTTP)
         seconds = int(wait) if re.fullmatch(r"[0-9]{1,5}", wait) else LATER.get(code, 60)
         why = "the credit is used up" if code == "500" else "told to wait"
@@ -284,13 +286,9 @@ class Seven:
         left_s = (reply.valid_until - now).total_seconds()
         if quote is None or left_s <= 0 or all(o.address != reply.sender for o in self.addresses):
             return outcomes.Rejected(reason="no price, too late, or not our number")
-        form = {
-            "to": reply.recipient.value,
-            "from": reply.sender.value.lstrip("+"),
-            "text": reply.text,
-            "foreign_id": reply.reply_id,
-            "ttl": str(max(1, int(left_s // 60))),
-        }
+        form = {"to": reply.recipient.value, "from": reply.sender.value.lstrip("+")}
+        ttl = str(max(1, int(left_s // 60)))
+        form |= {"text": reply.text, "foreign_id": reply.reply_id, "ttl": ttl}
         try:
             answer = await self._ask("POST", "/sms", self._settings.send_limit_s, data=form)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -314,9 +312,9 @@ class Seven:
 
     async def sweep(self, door: intake.Intake, since: dt.datetime) -> int:
         """Hand in the logbook's inbound since then; it knows whole days only."""
-        count, day = 0, f"{since - dt.timedelta(days=1):%Y-%m-%d}"
+        count, page = 0, {"date_from": f"{since - dt.timedelta(days=1):%Y-%m-%d}"}
         for start in range(0, 50 * PAGE, PAGE):
-            page = {"date_from": day, "limit": str(PAGE), "offset": str(start)}
+            page |= {"limit": str(PAGE), "offset": str(start)}
             told = await self._get("/journal/inbound", 30, **page)
             if not isinstance(told, list):
                 raise bridge.BridgeDownError("the logbook cannot be read")
@@ -350,8 +348,8 @@ class Seven:
         return "a French 06 or 07 must not send by itself on a platform" if french else None
 
     async def close(self) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
+        session, self._session = self._session, None
+        if session is not None:
             await session.close()
 
     async def _event(self, scope: Any, receive: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -383,8 +381,8 @@ class Seven:
             quick = aiohttp.ClientTimeout(sock_connect=5)  # without a connection nothing was sent
             self._session = aiohttp.ClientSession(connector=ways, timeout=quick)
         headers = {"X-Api-Key": self._settings.api_key, "Accept": "application/json"}
-        url = self._settings.url + where
-        asked = self._session.request(method, url, headers=headers, allow_redirects=False, **more)
+        url, more = self._settings.url + where, {"allow_redirects": False, **more}
+        asked = self._session.request(method, url, headers=headers, **more)
         async with asyncio.timeout(limit_s), asked as answer:
             return answer.status, await answer.read(), answer.headers.get("Retry-After", "")
 

@@ -1,11 +1,13 @@
 """The end of the program, whatever a bridge does at its own."""
 
 import asyncio
+import types
+from typing import Any
 
 import pytest
 
-from bot import app, supervisor
-from bot.contract import clock
+from bot import app, build, supervisor
+from bot.contract import bridge, clock
 from tests.bot.contract.test_clock import HandClock
 from tests.fakes import world
 
@@ -42,6 +44,35 @@ def test_the_limits_of_the_end_are_under_ten_seconds_together() -> None:
 
     assert app._WEB_LIMIT_S < app._SENDS_LIMIT_S
     assert app._SENDS_LIMIT_S + supervisor.GRACE_S + app._CLOSE_LIMIT_S < 10
+
+
+class Watching(supervisor.Supervisor):
+    """Keeps the names of whom it was told to watch and to listen to."""
+
+    def __init__(self) -> None:
+        self.watched: set[str] = set()
+        self.listening: set[str] = set()
+
+    def watch(self, name: str, work: supervisor.Work, period_s: float) -> None:
+        del work
+        assert period_s > 0
+        self.watched.add(name)
+
+    def listen(self, listener: bridge.Bridge, *_: object) -> None:
+        self.listening.add(listener.channel)
+
+
+@pytest.mark.case("C38")
+@pytest.mark.parametrize("role", list(build.Role))
+async def test_everybody_is_employed_who_is_declared(role: build.Role) -> None:
+    watching, quiet = Watching(), asyncio.Event()
+    made: Any = types.SimpleNamespace(rooms=await world.rooms(world.World()), supervisor=watching)
+    app._employ(made, role, asyncio.Event(), quiet)
+    assert watching.watched == set(role.workers)
+    assert watching.listening == ({"sms"} if role.listens else set())
+    # Who sends nothing has no sends to wait for at the end.
+    assert quiet.is_set() is not role.sends
+    await made.rooms.store.close()
 
 
 async def test_in_a_hurried_hour_the_flood_is_looked_at_every_five_minutes_of_it(

@@ -90,13 +90,16 @@ async def test_replies_of_no_use_expire_and_give_the_window_back(store: database
         rows.reply(1, "held", first_ms=limit_ms),
         rows.reply(2, "scheduled", first_ms=limit_ms, due_ms=limit_ms + DAY_MS // 2),
         rows.reply(3, "held", first_ms=limit_ms + 1),
-        rows.reply(4, "held", first_ms=limit_ms, automatic=False),
+        rows.reply(4, "held", first_ms=limit_ms, automatic=False, window_ms=0),
         rows.reply(5, "unknown", first_ms=limit_ms),
         rows.reply(6, "sending", first_ms=limit_ms),
     )
-    assert (await here.janitor.step("tidy"))["expired"] == 2
+    assert (await here.janitor.step("tidy"))["expired"] == 3
     states = [row["state"] for row in await rows.rows(store, tables.replies)]
-    assert states == ["expired", "expired", "held", "held", "unknown", "sending"]
+    assert states == ["expired", "expired", "held", "expired", "unknown", "sending"]
+    # What was written by hand never took a window, and keeps no address for a month either.
+    assert (await here.reply(4))["address_enc"] is None
+    assert (await rows.one(store, tables.persons, 4))["blocked_until_ms"] > 0
     for reply_id in (1, 2):
         assert (await here.reply(reply_id))["address_enc"] is None
         assert (await rows.one(store, tables.persons, reply_id))["blocked_until_ms"] == 0

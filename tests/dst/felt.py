@@ -17,7 +17,7 @@ from bot import outbox
 from bot.contract import bridge, messages, outcomes
 from bot.policy.decision import Reason
 from bot.policy.lifecycle import State
-from bot.store import tables, vault
+from bot.store import events, tables, vault
 from tests.dst import moderators, outside, told
 
 KINDS: Final = (
@@ -25,9 +25,10 @@ KINDS: Final = (
     *("question_hangs", "question_cut", "question_absent", "news_before_answer", "news_twice"),
     *("news_lost", "not_delivered", "not_delivered_30003", "not_delivered_30008"),
     *("not_delivered_for_good", "delivered_twice", "one_sms_two_events", "look_up_limited"),
+    *("look_up_challenged", "crowd"),
     *("webhook_late", "webhook_lost", "webhook_again", "webhook_given_up"),
     *("ack_lost", "answer_lost", "forged", "repeat_dropped"),
-    *("disk_away", "write_refused", "clock_jump", "tried_again", "key_turned"),
+    *("disk_away", "commit_failed", "write_refused", "clock_jump", "tried_again", "key_turned"),
     *("paused", "decided_twice", "decided_against", "cap_changed", "text_changed"),
     *("blocked", "by_hand", "merged", "wish: stop", "wish: stop at due", "wish: start"),
 )
@@ -128,6 +129,8 @@ def _stored(tx: sa.Connection) -> collections.Counter[str]:
     return collections.Counter(
         {
             "clock_jump": count(_e, _e.c.kind == "clock_jump"),
+            "look_up_challenged": count(_e, _e.c.kind == events.CHALLENGE),
+            "crowd": count(_e, _e.c.kind == "new_topic"),
             "merged": count(_p, _p.c.merged_into.is_not(None)),
             "wish: stop": decided(Reason.STOP),
             "wish: start": decided(Reason.START),

@@ -38,13 +38,16 @@ class House:
         return next(app for way, app in self.apps.items() if path.startswith(way))
 
 
-def core(draw: random.Random) -> settings.Core:
-    """The operator's settings; drawn anew at each start, as an operator changes them."""
+def core(draw: random.Random, *, crowd: bool) -> settings.Core:
+    """The operator's settings; drawn anew at each start, as an operator changes them.
+
+    `crowd`: he has set money aside for second opinions.
+    """
     budget = settings.Budget(
         cap_day_micros=draw.choice((300_000, 800_000, 5_000_000)),
         cap_month_micros=draw.choice((2_000_000, 50_000_000)),
         unknown_after_s=21_600,
-        opinions_day_micros=draw.choice((0, 60_000)),
+        opinions_day_micros=60_000 if crowd else draw.choice((0, 60_000)),
         quotas={
             people.SIM: settings.Quota(parts_per_day=draw.choice((2, 4)), recipients_per_month=5),
             people.SIGNAL: settings.Quota(parts_per_second=draw.choice((0.01, 1.0))),

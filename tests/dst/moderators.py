@@ -24,6 +24,7 @@ CAPS: Final = (150_000, 300_000, 800_000, 5_000_000)
 WORDS: Final = ("Bonjour. Un non se respecte. STOP", "Bonjour. Merci de ne plus écrire. STOP")
 BY_HAND: Final = "Bonjour. C'est une personne qui vous écrit cette fois."
 WHO: Final = "dst"
+_TURNS: Final = 12
 
 
 class Moderators:
@@ -45,6 +46,9 @@ class Moderators:
         """Pause, and resume after so long."""
 
         async def begin() -> None:
+            # Also just between a claim and its sends.
+            for _ in range(self._draw.randrange(_TURNS)):
+                await asyncio.sleep(0)
             # Ended whatever becomes of it: a kill after the commit hides that it was stored.
             self._run.outside.later(for_s, end)
             work = functools.partial(holding.pause, who=WHO, until_ms=None)
@@ -87,13 +91,6 @@ class Moderators:
             await self._write(
                 functools.partial(holding.resume, now_ms=self._now_ms(), who=WHO, channel=channel)
             )
-
-    async def drop_by_hand(self) -> None:
-        """What they wrote themselves waits for its quota for ever; only they end it."""
-        rows = self._run.disk._read(_held)
-        await self._write(
-            self._decision([r["id"] for r in rows if not r["automatic"]], approves=False)
-        )
 
     def _decision(self, ids: list[int], *, approves: bool) -> Callable[[sa.Connection], Any]:
         keys, now_ms = self._run.keys, self._now_ms()

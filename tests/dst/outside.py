@@ -98,7 +98,7 @@ class Outside:
         self.faults: collections.Counter[str] = collections.Counter()
         # What came of them, as far as it shows at once; `felt` adds the rest at the end.
         self.effects: collections.Counter[str] = collections.Counter()
-        self.calm = False
+        self.calm = self.crowd = self.deadly = False
         self._taken = 0
         self._unanswered: collections.Counter[tuple[str, str]] = collections.Counter()
         self._unheard: set[tuple[str, bytes]] = set()
@@ -236,7 +236,8 @@ class Network(abc.ABC):
     """One provider and our account there.
 
     `repeats`: it drops what it has seen. `in_hand_s`: how long the bridge itself may keep a send
-    that it was given before it hands it over.
+    that it was given before it hands it over; what comes in that time is not asked for again, so
+    it must stay below the two seconds that a pause may take (case C21).
     """
 
     repeats = False
@@ -279,7 +280,14 @@ class Network(abc.ABC):
         return sum(map(self.bound, letters)), sum(letter.handed for letter in letters)
 
     def read_out(self, letter: people.Letter) -> None:
-        """It is told to us now: by our clock, if that is behind his, it came only now."""
+        """It is told to us now: by our clock, if that is behind his, it came only now.
+
+        A sweep's listing tells it as much as a webhook does: the program dates what it reads by the
+        earlier of both clocks, and its delay counts from there (deadlines go by our wall clock).
+        What is stored already is dated for good, however often and whenever it is told again.
+        """
+        if letter.acked_s is not None:
+            return
         letter.wrote = min(letter.wrote or self.world.clock.now(), self.world.clock.now())
 
     def lateness(self, letter: people.Letter, least_s: float, most_s: float) -> float:

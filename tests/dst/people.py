@@ -21,15 +21,21 @@ TEXTS: Final = (
     "stop tu me plais",
 )
 TWILIO, GATE, SIM, SIGNAL, MATRIX = "twilio", "gate", "sim", "signal", "matrix"
+SEVEN = "seven"
 OURS: Final = {
     TWILIO: "+33639989999",
     GATE: "+33639989997",
     SIM: "+33639989998",
     SIGNAL: "+33639989996",
     MATRIX: "@quelquun:example.org",
+    SEVEN: "+447700900995",
 }
-SMS: Final = (TWILIO, GATE, SIM)
+SMS: Final = (TWILIO, GATE, SIM, SEVEN)
 _DUE_S: Final = (3_500.0, 6_400.0)
+# Enough strangers that what is usual is known, and then so many who say one thing of a sudden.
+_USUAL: Final = 32
+_CROWD: Final = 16
+SLOGAN: Final = "rendez-vous samedi devant la mairie"
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -96,11 +102,17 @@ def short(one: address.Address) -> str:
 
 
 def letters(
-    draw: random.Random, count: int, channels: tuple[str, ...], people: int | None = None
+    draw: random.Random,
+    count: int,
+    channels: tuple[str, ...],
+    people: int | None = None,
+    *,
+    crowd: bool = False,
 ) -> list[Letter]:
     """`count` messages of about a fifth as many people over ten hours, in their order.
 
-    A few write STOP just before or just after their reply is due, whenever that is.
+    A few write STOP just before or just after their reply is due, whenever that is. `crowd`: and
+    those of many strangers besides, of whom the last all say the same.
     """
     people = people or max(count // 5, 3)
     out: list[Letter] = []
@@ -136,7 +148,29 @@ def letters(
                 wish=wish,
             )
         )
+    if crowd:
+        out += _crowd(draw, channels, len(out))
     return sorted(out, key=lambda letter: letter.at_s)
+
+
+def _crowd(draw: random.Random, channels: tuple[str, ...], first: int) -> list[Letter]:
+    out: list[Letter] = []
+    begins_s = draw.uniform(15_000, 22_000)
+    for n in range(_USUAL + _CROWD):
+        usual = n < _USUAL
+        channel, sender, alias = _way(draw, 100 + n, channels)
+        at_s = draw.uniform(0, 5_000) if usual else begins_s + draw.uniform(0, 1_500)
+        out.append(
+            Letter(
+                number=first + n,
+                channel=channel,
+                sender=sender,
+                alias=alias,
+                text=draw.choice(TEXTS) if usual else SLOGAN,
+                at_s=at_s,
+            )
+        )
+    return out
 
 
 def _way(

@@ -25,9 +25,9 @@ _LONGEST: Final = 90
 UNREACHED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
-            "dispatcher.loop.Dispatcher._controls: self._store.read(events.controls)",
+            "dispatcher.loop.Dispatcher._controls: self._store.read(events.controls, short=True)",
             "dispatcher.loop.Dispatcher._one: self._may_go([claim])",
-            "inbox.door.Inbox.accept: self._write([(batch, kept)])",
+            "inbox.door.Inbox.accept: self._write([part])",
             "receipts.taking.Receipts.take: self._write([batch])",
         ),
         "the way of a store in memory only",

@@ -6,6 +6,7 @@ import asyncio
 import collections
 import functools
 import random
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -18,6 +19,7 @@ from tests.dst import places, timing
 T = TypeVar("T")
 _MADE: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
 _SELDOM: Final = 8
+_FULL: Final = "database or disk is full"
 _TABLES: Final[list[str]] = []
 _ENGINES: Final[list[sa.Engine]] = []
 
@@ -108,16 +110,46 @@ class RefusedError(Exception):
     """The database takes what is to be written for nonsense."""
 
 
+class Writer(sqlite3.Connection):
+    """SQLite's connection, on a disk that may be full just when a commit is to be written.
+
+    By then all statements went well. SQLite has either taken the whole transaction back by itself
+    or left it open; `fails` says which, None for a commit that goes well (https://sqlite.org/
+    lang_transaction.html, "Response To Errors Within A Transaction").
+    """
+
+    fails: Callable[[], bool | None] = staticmethod(lambda: None)
+
+    def commit(self) -> None:
+        taken_back = self.fails() if self.in_transaction else None
+        if taken_back is None:
+            super().commit()
+            return
+        if taken_back:
+            super().rollback()
+        raise sqlite3.OperationalError("disk I/O error" if taken_back else _FULL)
+
+
 class Disk(database.Store):
     """A database in memory that outlives crashes: what was committed stays, the rest never was.
 
-    `trouble`: asked before each transaction; raises what is wrong with the disk now.
+    `trouble`: asked before each transaction; raises what is wrong with the disk now. `fails`: see
+    Writer; the program's own commit, through SQLAlchemy or not, is what meets it.
     """
 
-    def __init__(self, points: Points, trouble: Callable[[str], None]) -> None:
+    _driver = Writer
+
+    def __init__(
+        self,
+        points: Points,
+        trouble: Callable[[str], None],
+        fails: Callable[[], bool | None] = lambda: None,
+    ) -> None:
         super().__init__(None)
         self._points = points
         self._trouble = trouble
+        self._fails = fails
+        self._reader: sa.Connection
 
     @property
     def inline(self) -> bool:
@@ -129,10 +161,24 @@ class Disk(database.Store):
         if not _ENGINES:
             await super().open()
             _ENGINES.append(self._open.engine)
-            return
-        # The connections of other runs stay what they are.
-        _ENGINES[0].dispose(close=False)
-        self._writer = _ENGINES[0].connect()
+        else:
+            # The connections of other runs stay what they are.
+            _ENGINES[0].dispose(close=False)
+            self._writer = _ENGINES[0].connect()
+        self._driven().fails = self._fails
+        self._reader = self._open.engine.connect()
+
+    def _driven(self) -> Writer:
+        driver = self._open.connection.driver_connection
+        assert isinstance(driver, Writer)
+        return driver
+
+    def reconnect(self) -> None:
+        """As a process that starts, which brings nothing of the old one's connection along."""
+        engine = self._open.engine
+        for one in (self._open, self._reader):
+            one.close()
+        self._writer, self._reader = engine.connect(), engine.connect()
 
     async def fill(self) -> None:
         """All tables. To make the statements costs more than to run them: they are kept."""
@@ -153,20 +199,30 @@ class Disk(database.Store):
         await self._points.at(f"after {name}")
         return result
 
-    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+    async def read(self, work: Callable[[sa.Connection], T], *, short: bool = False) -> T:
         """As the real one."""
         name = _name(work)
         await self._points.at(f"read {name}")
         self._trouble(name)
         return self._read(work)
 
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        """By another connection than the writer's, as in life: it mends nothing of his."""
+        assert not self._driven().in_transaction, "a transaction was left open"
+        try:
+            return work(self._reader)
+        finally:
+            self._reader.rollback()
+
     async def checkpoint(self) -> None:
         """As the real one has one, with nothing to move."""
         await self._points.at("checkpoint")
+        self._trouble("checkpoint")
 
     async def truncate(self) -> bool:
         """As the real one has one, with no log to empty."""
         await self._points.at("truncate")
+        self._trouble("truncate")
         return True
 
 

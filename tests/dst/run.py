@@ -13,10 +13,12 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from sqlalchemy import exc
+
 from bot import outbox
 from bot.contract import bridge
 from bot.policy.lifecycle import State
-from bot.store import database, vault
+from bot.store import vault
 from tests.dst import (
     houses,
     matrix,
@@ -24,11 +26,13 @@ from tests.dst import (
     outside,
     people,
     points,
+    seven,
     signal,
     sim,
     smsgate,
     timing,
     told,
+    troubles,
     twilio,
 )
 
@@ -36,12 +40,12 @@ MESSAGES: Final = 50
 FAULTS: Final = 10
 CRASHES: Final = 3
 DEATHS: Final = 12
-# So many long ticks after the last trouble, moderators drop what still waits for another month.
-PATIENT: Final = 100
 DAY_S: Final = 40_000.0
 SWEEPS: Final = 2
 # A chore that is due comes in so many of the ticks: ticks are long, chores many.
 _OFTEN: Final = 0.2
+_CROWDED: Final = 0.1
+_TWICE: Final = 0.1
 _SELDOM: Final = {"room": 0.03, "forget": 0.02, "reseal": 0.02, "sweep": 0.1, "checkpoint": 0.03}
 NETWORKS: Final[Mapping[str, Callable[[outside.Outside], outside.Network]]] = {
     people.TWILIO: twilio.Twilio,
@@ -49,6 +53,7 @@ NETWORKS: Final[Mapping[str, Callable[[outside.Outside], outside.Network]]] = {
     people.SIGNAL: signal.Signal,
     people.SIM: sim.Sim,
     people.MATRIX: matrix.Matrix,
+    people.SEVEN: seven.Seven,
 }
 
 
@@ -62,22 +67,27 @@ class Player:
         self.clock = timing.Clock(loop)
         self.points = points.Points(loop)
         self._plan = plan
-        self._away = 0
-        self._refuses = self._refused = 0
         world = outside.Outside(self.draw, self.clock, self.points, self._at, self._app)
+        self._disk = troubles.Troubles(self.draw, world)
+        world.crowd = self.draw.random() < _CROWDED if plan.crowd is None else plan.crowd
+        world.deadly = bool(plan.places)
         channels = tuple(
             plan.channels or self.draw.sample(sorted(NETWORKS), self.draw.choice((2, 2, 3)))
         )
         self.run = told.Run(
             seed=seed,
-            letters=people.letters(self.draw, plan.messages, channels, plan.people),
+            letters=people.letters(
+                self.draw, plan.messages, channels, plan.people, crowd=world.crowd
+            ),
             channels=channels,
             outside=world,
             networks={name: NETWORKS[name](world) for name in channels},
-            disk=points.Disk(self.points, self._trouble),
+            disk=points.Disk(self.points, self._disk.before, self._disk.at_commit),
             points=self.points,
             keys=vault.throwaway(houses.KEYS),
+            faults=self._disk.met,
         )
+        self.run.faults["crowd"] += world.crowd
         self._agenda: list[tuple[float, int, outside.Act]] = []
         self._jumps: list[tuple[float, int]] = []
         self._order = itertools.count()
@@ -88,26 +98,6 @@ class Player:
         self._acts = moderators.Moderators(
             self.run, self.draw, lambda: self.draw.choice(self._houses).rooms
         )
-
-    def _trouble(self, name: str) -> None:
-        if self._away > 0:
-            self._away -= 1
-            self.run.faults["disk_away"] += 1
-            raise database.StoreAwayError("the disk is full, or locked")
-        if name != "dispatcher.record.record":
-            return
-        # What was refused is written after all, or apart.
-        self.run.outside.effects["write_refused"] += self._refused
-        self._refused = 0
-        if self._refuses:
-            self._refuses -= 1
-            self._refused = 1
-            if self.draw.random() < 0.5:
-                # What a provider has just taken cannot be written down yet.
-                self.run.faults["disk_away"] += 1
-                raise database.StoreAwayError("the disk is full, or locked")
-            self.run.faults["write_refused"] += 1
-            raise points.RefusedError
 
     def _say(self, line: str) -> None:
         self.run.history.append(f"{self.clock.monotonic():9.0f} s  {line}")
@@ -121,7 +111,20 @@ class Player:
         return self.draw.choice(self._houses).app(path)
 
     async def play(self) -> told.Run:
-        """Everything, until nothing waits any more."""
+        """Everything; what no part of it may raise is a broken promise."""
+        try:
+            await self._played()
+        except exc.SQLAlchemyError as error:
+            self.run.odd.append(f"the database is of no use any more: {type(error).__name__}")
+        await self._end()
+        # Whoever judges brings nothing of ours along.
+        self.run.disk.reconnect()
+        for network in self.run.networks.values():
+            network.close()
+        return self.run
+
+    async def _played(self) -> None:
+        """Until nothing waits any more."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         await self.run.disk.fill()
         await self._start()
@@ -135,24 +138,19 @@ class Player:
             await self._tick()
         self.points.arm(0)
         self.points.arm_at(frozenset())
-        self.run.outside.calm, self._away, self._refuses = True, 0, 0
+        self.run.outside.calm = True
+        self._disk.end()
         await self._acts.resume()
         self._say("from here on nothing goes wrong")
         swept = 0
-        for tick in range(200):
+        for _ in range(200):
             await self._tick()
-            if tick == PATIENT:
-                await self._acts.drop_by_hand()
             if not self._agenda and not self._waiting():
                 # Once all is heard of, what was missed is swept in, and has its end too.
                 if swept == SWEEPS:
                     break
                 swept += 1
                 await self._houses[0].rooms.janitor.round()
-        await self._end()
-        for network in self.run.networks.values():
-            network.close()
-        return self.run
 
     def _waiting(self) -> bool:
         counts = self.run.disk._read(outbox.counts)
@@ -161,7 +159,7 @@ class Player:
     async def _start(self) -> None:
         """The process, once or as two workers beside each other, with the settings of now."""
         self.points.revive()
-        rules = houses.core(self.draw)
+        rules = houses.core(self.draw, crowd=self.run.outside.crowd)
         cap = rules.budget.cap_day_micros or 0
         now_s = self.clock.monotonic()
         self.run.caps.append(told.Cap(from_s=now_s, micros=cap, sure_s=now_s))
@@ -187,8 +185,9 @@ class Player:
         crashes = (plan.crashes, plan.crashes + 3) if plan.crashes else (0, 0)
         plans: list[tuple[int, int, Callable[[], outside.Act]]] = [
             (*crashes, lambda: self._arming(draw.randint(1, 250))),
-            (FAULTS // 2, FAULTS, lambda: self._disk_full(draw.randint(1, 6))),
-            (0, 2, lambda: self._refusing),
+            (FAULTS // 2, FAULTS, lambda: self._disk.away(draw.randint(1, 6))),
+            (0, 2 * often, lambda: self._disk.refusing),
+            (1, 3, lambda: self._disk.full(draw.choice((1, 1, 2, 5)))),
             (1, 4 * often, lambda: acts.pausing(draw.uniform(60, 5_000))),
             (6, 8, lambda: acts.decide),
             (0, 2, lambda: acts.change_cap),
@@ -213,15 +212,6 @@ class Player:
         """At the next place of the plan that comes up; so many in one run are enough."""
         if self.points.deaths < DEATHS and not self.run.outside.calm:
             self.points.arm_at(self._plan.places - set(self.points.crashed))
-
-    def _disk_full(self, times: int) -> outside.Act:
-        async def act() -> None:
-            self._away = times
-
-        return act
-
-    async def _refusing(self) -> None:
-        self._refuses = 1
 
     def _set_clocks(self) -> None:
         """Between ticks: within one, nobody could say what the clock was at a send."""
@@ -285,7 +275,8 @@ class Player:
         often = 1.0 if calm else _OFTEN
         for house in self._houses:
             rooms = house.rooms
-            acts.append(rooms.dispatcher.step)
+            # Sometimes two rounds beside each other, of which the other has to wait.
+            acts += [rooms.dispatcher.step] * (1 + (self.draw.random() < _TWICE))
             acts += [rooms.dispatcher.repair] if self.draw.random() < 2 * often else []
             # The flood has one leader, as one process has the lock; the others go by what it keeps.
             flood = rooms.flood.look if house is self._houses[0] else rooms.flood.follow
@@ -346,6 +337,7 @@ class Player:
         places = sorted(self.points.last)
         self._say(f"killed at {'; '.join(places) or 'rest'}")
         await self._end()
+        self.run.disk.reconnect()
         self._fresh = True
         await self._start()
         if self._plan.places and self.draw.random() < 0.5:
@@ -370,13 +362,17 @@ async def _awaited(act: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 (a
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of everything; None is drawn. `places`: to die at, once each."""
+    """How much of everything; None is drawn. `places`: to die at, once each.
+
+    `crowd`: whether many strangers say one thing of a sudden.
+    """
 
     messages: int = MESSAGES
     crashes: int = CRASHES
     channels: tuple[str, ...] | None = None
     people: int | None = None
     places: frozenset[str] = frozenset()
+    crowd: bool | None = None
 
 
 def play(seed: int, plan: Plan | None = None) -> told.Run:

@@ -62,7 +62,11 @@ class Signal(outside.Network):
         return await self.world.treat(self, call)
 
     def _search(self, asked: wire.Asked) -> wire.Told:
-        if self.world.fault("look_up_limited", 0.1):
+        # Once it was challenged nobody is looked up for a day: the rest of the run.
+        if self.world.fault("look_up_challenged", 0.4 if self.world.deadly else 0.1):
+            told_: dict[str, object] = {"error": "rate limit", "challenge_tokens": ["a-captcha"]}
+            return wire.Told(status=429, json=told_)
+        if self.world.fault("look_up_limited", 0.2):
             self.world.unanswered("Signal is asked", "look_up_limited")
             return wire.Told(status=429, json={"error": "rate limit"})
         told = [

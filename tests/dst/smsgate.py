@@ -125,7 +125,10 @@ class SmsGate(outside.Network):
         since = dt.datetime.fromisoformat(query["from"])
         if query["type"] != "SMS":
             return wire.Told(json=[])
-        for one in self._inbox:
+        found = [(n, one) for n, one in enumerate(self._inbox) if one.at >= since]
+        start = int(query["offset"])
+        page = found[::-1][start : start + int(query["limit"])]
+        for _, one in page:
             self.read_out(one.letter)
         shown = [
             {
@@ -135,11 +138,9 @@ class SmsGate(outside.Network):
                 "contentPreview": one.letter.text,
                 "createdAt": _stamp(one.at),
             }
-            for n, one in enumerate(self._inbox)
-            if one.at >= since
+            for n, one in page
         ]
-        start = int(query["offset"])
-        return wire.Told(json=shown[::-1][start : start + int(query["limit"])])
+        return wire.Told(json=shown)
 
     # ------------------------------------------------------------ what it calls
 

@@ -21,6 +21,7 @@ from bot.contract import outcomes
 from bot.dispatcher import claim, record
 from bot.inbox import load
 from bot.policy import decision, delay, lifecycle
+from bot.store import transaction
 from tests.dst import __main__ as dst
 from tests.dst import check, people, places, points, timing, wire
 from tests.dst import run as runs
@@ -212,6 +213,22 @@ def test_a_guard_that_is_taken_out_is_seen(
         if any(not one.startswith("raised") for one in found):
             return
     pytest.fail(f"{ENOUGH} seeds, and nobody saw it")
+
+
+def test_a_commit_that_spoils_the_writer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was until 22 November 2026, when a full disk was the end of all writing."""
+
+    def undo(writer: sa.Connection) -> None:
+        if writer.in_transaction():
+            writer.rollback()
+        if (driver := transaction._driver(writer)).in_transaction:
+            driver.rollback()
+
+    assert check.faults(runs.play(1, SHORT)) == []
+    monkeypatch.setattr(transaction, "_undo", undo)
+    run = runs.play(1, SHORT)
+    assert run.faults["commit_failed"] > 0
+    assert any("PendingRollbackError" in one for one in check.faults(run))
 
 
 def test_a_crash_cannot_be_caught_and_nothing_goes_on_after_it() -> None:

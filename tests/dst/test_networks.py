@@ -15,6 +15,7 @@ from bot.contract import intake, outcomes
 from bridges.matrix import sending as matrix_sending
 from bridges.signal import bridge as signal_bridge
 from bridges.signal import receiving
+from bridges.sms import seven
 from bridges.sms.smsgate import sending as gate_sending
 from bridges.sms.twilio import sending, signature, webhooks
 from tests.dst import __main__ as main
@@ -35,6 +36,7 @@ ALL = (
     (7, (people.SIGNAL, people.TWILIO)),
     (8, (people.GATE, people.MATRIX)),
     (11, (people.GATE,)),
+    (9, (people.SEVEN, people.SIGNAL)),
 )
 
 
@@ -46,7 +48,10 @@ def test_every_kind_of_trouble_is_met_felt_and_outlived() -> None:
     swept = late = again = asked = 0
     for seed, channels in _runs():
         dying = frozenset({"send taken"} if seed % 2 else ())
-        plan = runs.Plan(channels=channels, places=dying, messages=70, people=30)
+        alone = channels == (people.TWILIO,)
+        plan = runs.Plan(
+            channels=channels, places=dying, messages=70, people=30, crowd=alone or None
+        )
         run = runs.play(seed, plan)
         found = check.faults(run)
         assert not found, check.shown(run, found)
@@ -161,6 +166,15 @@ def matrix_gets_a_new_transaction_each_time(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(matrix_sending.Voice, "say", say)
 
 
+def seven_takes_silence_for_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = seven.Seven.send
+
+    async def send(of: Any, reply: Any) -> outcomes.Outcome:  # noqa: ANN401 (as the real one)
+        return _tried_again(await real(of, reply), of._clock.now())
+
+    monkeypatch.setattr(seven.Seven, "send", send)
+
+
 Sabotage = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -175,6 +189,7 @@ Sabotage = Callable[[pytest.MonkeyPatch], None]
         (signal_is_told_stored_when_it_is_not, (people.SIGNAL,), "are stored"),
         (the_phone_gets_a_new_id_each_time, (people.GATE,), "two replies"),
         (matrix_gets_a_new_transaction_each_time, (people.MATRIX,), "two replies"),
+        (seven_takes_silence_for_a_no, (people.SEVEN,), "sent again"),
     ],
     ids=lambda told: getattr(told, "__name__", None),
 )

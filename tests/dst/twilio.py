@@ -67,7 +67,7 @@ class Twilio(outside.Network):
         self._table = {
             **_TABLE,
             "at_provider": draw.choice((settings.KEEP, settings.REDACT, settings.DELETE)),
-            "lookup": draw.random() < 0.3,
+            "lookup": draw.random() < 0.3 or world.crowd,
         }
 
     async def make(self, context: bridge.Context) -> bridge.Bridge:
@@ -171,14 +171,15 @@ class Twilio(outside.Network):
 
     def _list(self, query: Mapping[str, str]) -> wire.Told:
         day = query.get("DateSent>", "")
-        for one in self._messages.values():
-            if one.letter is not None:
-                self.read_out(one.letter)
-        shown = [
-            self._shown(one)
+        listed = [
+            one
             for one in reversed(self._messages.values())
             if one.to == query["To"] and not one.gone and one.made.isoformat() >= day[:10]
         ]
+        for one in listed:
+            if one.letter is not None:
+                self.read_out(one.letter)
+        shown = [self._shown(one) for one in listed]
         return wire.Told(json={"messages": shown, "next_page_uri": None})
 
     def _looked_up(self, asked: wire.Asked) -> wire.Told:

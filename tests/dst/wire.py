@@ -95,6 +95,9 @@ class _Answer:
         self.headers = dict(told.headers)
         self.content = _Content(told.body)
 
+    async def read(self) -> bytes:
+        return await self.content.read()
+
 
 class _Exchange:
     """`async with session.request(...) as answer`."""

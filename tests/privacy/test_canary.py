@@ -80,7 +80,7 @@ PATHS = (
 class Living:
     """The program with a channel of each kind, and all that it ever showed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, channels: str = CHANNELS) -> None:
         self.house = program.Program(folder, f"{AWAY}/")
         self.admin = program.free_port()
         self.config = folder / "config.toml"
@@ -89,7 +89,7 @@ class Living:
         admin = (
             f'[web]\nadmin_listen = "127.0.0.1:{self.admin}"\npublic_url = "https://a.example.org"'
         )
-        self.config.write_text(level.replace("[web]", admin, 1) + CHANNELS)
+        self.config.write_text(level.replace("[web]", admin, 1) + channels)
         self.config.chmod(0o600)
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> int:

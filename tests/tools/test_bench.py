@@ -100,6 +100,22 @@ def test_charts_show_what_was_measured(tmp_path: pathlib.Path) -> None:
     assert [path.read_bytes() for path in drawn] == before
 
 
+def test_what_a_machine_holds_follows_from_the_tables() -> None:
+    intake = result("intake", ours_per_s_64=25_600.0)
+    ours = result("dispatch", seconds_each={"10,000": [0.001, 0.002, 0.001], "huey": [9.0]})
+    several = [
+        result(f"{what} on PostgreSQL, 2 processes", n=n, seconds=[2.0], sqlite_seconds=[1.0])
+        for what, n in (("intake", 2_560), ("dispatch", 1_800))
+    ]
+    alone = result("dispatch on PostgreSQL, 4 processes", n=9, seconds=[1.0], sqlite_seconds=[1.0])
+    known = found(intake=[intake], dispatch=[ours], postgres=[*several, alone])
+    assert telling.table(known, telling.HOLDS).splitlines()[2:] == [
+        "| one process, SQLite, over HTTP | 25,600 | 1,000 | 10 s |",
+        "| PostgreSQL, 2 processes, without HTTP | 1,280 | 900 | 30 s |",
+    ]
+    assert len(telling.table(found(), telling.HOLDS).splitlines()) == 2
+
+
 def test_the_page_tells_what_its_file_of_results_tells() -> None:
     text = PAGE.read_text(encoding="utf-8")
     known = telling.read(PAGE.with_name("scale.json"))
@@ -107,7 +123,7 @@ def test_the_page_tells_what_its_file_of_results_tells() -> None:
     assert "-->\n<!-- end" not in text
     marks = re.findall(r"<!-- bench ([a-z ]+) -->", text)
     assert len(marks) >= 6
-    names = {name for name, _ in listed.BENCHES} | {telling.MACHINE}
+    names = {name for name, _ in listed.BENCHES} | {telling.MACHINE, telling.HOLDS}
     assert {name for mark in marks for name in mark.split()} <= names
     charts = {f"scale-{one.name}.svg" for one in telling.charts(known)}
     assert charts == set(re.findall(r"pictures/(scale-[a-z0-9-]+\.svg)", text))

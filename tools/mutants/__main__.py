@@ -1,10 +1,11 @@
 """`make mutants`: run the slices, show the score of each file and every survivor unexplained.
 
-    python -m tools.mutants [SLICE ...] [--again] [--list] [--json]
+    python -m tools.mutants [SLICE ...] [--again | --fresh] [--list] [--json]
 
-`--again` keeps what was killed and tries the others with the tests of today; `--list` runs
-nothing. Figures go to `.cache/reliability/mutants.json`. Ends with 1 if a mutant that was tried
-survived without an explanation in `explained.toml`.
+What was tried stays as it ended until its function changes: a run goes on with those never tried.
+`--again` tries the survivors too, with the tests of today; `--fresh` all; `--list` runs nothing.
+Figures go to `.cache/reliability/mutants.json`. Ends with 1 if a mutant that was tried survived
+without an explanation in `explained.toml`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rich import progress
@@ -30,6 +31,7 @@ from tools.mutants import running
 
 LIMIT_S: Final = 345.0
 _LEFT: Final = ("survived", "no_test", "odd")
+_ALL: Final = (*_LEFT, "killed", "timeout")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,24 +118,19 @@ def percent(counts: dict[str, int]) -> str:
     return f"{100 * good / tried:.1f} %" if tried else "-"
 
 
-def go(one: running.Slice, *, again: bool, jobs: int) -> None:
+def go(one: running.Slice, *, left: Collection[str], jobs: int) -> None:
     """One slice, with a bar."""
-    keys: list[str] = []
-    if again:
-        keys = [m.key for m in running.found(one) if m.end in {*_LEFT, "unchecked"}]
-        if not keys:
-            return
     with progress.Progress(disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(one.name, total=None)
         code = running.run(
             one,
-            keys=keys,
+            left=left,
             jobs=jobs,
             limit_s=LIMIT_S,
             seen=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if code not in {0, 124, 130}:
-        raise SystemExit(f"mutants: mutmut ended with {code}, see .cache/mutants/{one.name}")
+    if code:
+        raise SystemExit(f"mutants: pytest ended with {code}, see .cache/mutants/{one.name}")
 
 
 def main() -> int:
@@ -141,7 +138,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__)
     known = {one.name: one for one in running.slices()}
     parser.add_argument("slices", nargs="*", metavar="SLICE", help=f"of: {', '.join(known)}")
-    parser.add_argument("--again", action="store_true", help="only what was not killed before")
+    parser.add_argument("--again", action="store_true", help="those too that nobody killed so far")
+    parser.add_argument("--fresh", action="store_true", help="all of them, whatever is known")
     parser.add_argument("--list", action="store_true", help="run nothing, show the last results")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -154,7 +152,7 @@ def main() -> int:
     left: list[Survivor] = []
     for one in chosen:
         if not told.list:
-            go(one, again=told.again, jobs=told.jobs)
+            go(one, left=_ALL if told.fresh else _LEFT if told.again else (), jobs=told.jobs)
         mutants = running.found(one)
         mine = survivors(one, mutants)
         left += mine

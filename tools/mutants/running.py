@@ -1,9 +1,9 @@
-"""Runs mutmut on one slice in a copy of the tree, and reads what it found.
+"""Makes the mutants of one slice in a copy of the tree, has them asked, and reads what came of it.
 
-mutmut works in `mutants/` below the current folder and is configured by `pyproject.toml` there,
-so each slice has a copy of its own under `.cache/mutants/`, with a section of its own. Mutants
-run on SQLite: the tests' PostgreSQL fixtures keep a server and its databases over a whole
-session, which mutmut cuts into hundreds of short ones inside one process.
+mutmut writes them to `mutants/` below the current folder and is configured by `pyproject.toml`
+there, so each slice has a copy of its own under `.cache/mutants/`, with a section of its own.
+`warm` asks them. They run on SQLite: the tests' PostgreSQL fixtures keep a server over a whole
+session, which would be one for all forks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from tools import copies
 
 HERE: Final = Path(__file__).resolve().parent
 WORK: Final = copies.ROOT / ".cache" / "mutants"
-_BIN: Final = copies.ROOT / ".venv" / "bin"
+# Databases that nobody will read again need no disk.
+_SCRATCH: Final = Path("/dev/shm")  # noqa: S108 (a folder of random name is made in it)
 _SEEN: Final = re.compile(r"(\d+)/(\d+)")
 # As mutmut names what pytest's exit codes mean; all others are oddities that count as not killed.
 _KILLED: Final = {1, 3}
@@ -35,11 +36,12 @@ _ALSO: Final = ("bridges", "docs", "tools", "bench", "config.example.toml")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Some files, and the tests that must kill their mutants."""
+    """Some files, and the tests that must kill their mutants; `without`: too slow to be asked."""
 
     name: str
     mutate: tuple[str, ...]
     tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,12 @@ def slices() -> list[Slice]:
     """All of slices.toml."""
     read = tomllib.loads((HERE / "slices.toml").read_text("utf-8"))["slice"]
     return [
-        Slice(name=one["name"], mutate=tuple(one["mutate"]), tests=tuple(one["tests"]))
+        Slice(
+            name=one["name"],
+            mutate=tuple(one["mutate"]),
+            tests=tuple(one["tests"]),
+            without=tuple(one.get("without", ())),
+        )
         for one in read
     ]
 
@@ -70,14 +77,10 @@ def prepare(one: Slice) -> Path:
     """The copy of this slice, with its section of pyproject.toml; its folder."""
     folder = WORK / one.name
     copies.make(folder)
-    tests = [name for name in one.tests if (folder / name).exists()]
     told = {
         "source_paths": ["bot"],
         "only_mutate": list(one.mutate),
         "also_copy": list(_ALSO),
-        "pytest_add_cli_args": ["-k", "not postgresql", "-q", "-x"],
-        "pytest_add_cli_args_test_selection": tests,
-        "timeout_multiplier": 10.0,
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
     own = "\n[tool.mutmut]\n" + "\n".join([*lines, "use_git_change_detection = false", ""])
@@ -90,29 +93,56 @@ def prepare(one: Slice) -> Path:
 
 
 def run(
-    one: Slice, *, keys: Sequence[str], jobs: int, limit_s: float, seen: Callable[[int, int], None]
+    one: Slice,
+    *,
+    left: Collection[str],
+    jobs: int,
+    limit_s: float,
+    seen: Callable[[int, int], None],
 ) -> int:
-    """Run mutmut; its exit code. `keys`: only these. Past the limit the rest stays unchecked."""
+    """Write the mutants and ask those never asked; the exit code of what failed, or 0.
+
+    `left`: ends for which a mutant is asked again. Past the limit the rest stays unchecked.
+    """
     folder = prepare(one)
-    command = ["timeout", "-s", "INT", "-k", "20", f"{limit_s:.0f}"]
-    command += [str(_BIN / "mutmut"), "run", "--max-children", str(jobs), *keys]
-    log = (folder / "mutmut.log").open("w", encoding="utf-8")
-    with (
-        log,
-        subprocess.Popen(
-            command,
+    warm = [sys.executable, "-m", "tools.mutants.warm"]
+    with (folder / "mutmut.log").open("w", encoding="utf-8") as log:
+        made = subprocess.run(
+            [*warm, "make", str(jobs)],
             cwd=folder,
-            env=copies.environment(folder / "mutants", PYTHON=sys.executable),
+            env=copies.environment(folder),
+            check=False,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        if made.returncode:
+            return made.returncode
+        told = {
+            "files": one.mutate,
+            "tests": [name for name in one.tests if (folder / name).exists()],
+            "without": one.without,
+            "keys": [mutant.key for mutant in found(one) if mutant.end in left],
+            "jobs": jobs,
+            "limit_s": limit_s,
+            "scratch": str(_SCRATCH) if _SCRATCH.is_dir() else None,
+        }
+        with subprocess.Popen(
+            [*warm, "ask"],
+            cwd=folder / "mutants",
+            env=copies.environment(folder / "mutants"),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        ) as process,
-    ):
-        for line in process.stdout or ():
-            log.write(line)
-            if found := _SEEN.search(line):
-                seen(int(found[1]), int(found[2]))
+        ) as process:
+            if process.stdin:
+                process.stdin.write(json.dumps(told))
+                process.stdin.close()
+            for line in process.stdout or ():
+                log.write(line)
+                if match := _SEEN.fullmatch(line.strip()):
+                    seen(int(match[1]), int(match[2]))
     return process.returncode
 
 

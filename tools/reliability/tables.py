@@ -93,13 +93,16 @@ def mutants(proof: Mapping[str, Any]) -> str:
     """A line a file."""
     names = ("mutants", "killed", "timeout", "explained", "survived", "no_test", "unchecked")
     rows = []
+    made = asked = fine = 0
     for file, one in sorted(proof["files"].items()):
         tried = one["mutants"] - one.get("unchecked", 0)
         good = sum(one.get(name, 0) for name in ("killed", "timeout", "explained"))
+        made, asked, fine = made + one["mutants"], asked + tried, fine + good
         score = f"{100 * good / tried:.1f} %" if tried else "-"
         rows.append((f"`{file}`", *(one.get(name, 0) for name in names), score))
     heads = ("file", *(name.replace("_", " ") for name in names), "killed or explained")
-    return table(heads, rows)
+    said = f"{asked:,} of {made:,} mutants tried; {asked - fine:,} of those neither killed nor"
+    return f"{said} explained.\n\n{table(heads, rows)}"
 
 
 def explained() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -41,12 +42,18 @@ class Entry:
         spoilt = source.replace(self.old, self.new)
         if self.file.endswith(".py"):
             try:
-                same = ast.dump(ast.parse(spoilt)) == ast.dump(ast.parse(source))
+                same = ast.dump(ast.parse(spoilt)) == _dumped(source)
             except SyntaxError as error:
                 raise StaleError(f"{self.name}: line {error.lineno} is no Python") from None
             if same:
                 raise StaleError(f"{self.name}: changes nothing that Python would see")
         return spoilt
+
+
+@functools.lru_cache(8)
+def _dumped(source: str) -> str:
+    """Many entries are of one file."""
+    return ast.dump(ast.parse(source))
 
 
 def all_of(folder: Path = LISTS) -> list[Entry]:

@@ -41,10 +41,21 @@ class Extras:
                     ),
                     rule,
                 )
-                status = how.got(rule, f"{route.path}, given nonsense,").status
+                said = how.got(rule, f"{route.path}, given nonsense,")
                 faults.check(
-                    status in _CLIENT_ERRORS, rule, f"{route.path} answers nonsense with {status}"
+                    said.status in _CLIENT_ERRORS,
+                    rule,
+                    f"{route.path} answers nonsense with {said.status}",
                 )
+                if route.post is not None:
+                    fields = ((b"host", b"testserver"), (b"content-type", b"application/json"))
+                    short = await on.run(route.post(fields, b"", _NONSENSE), rule)
+                    told = short.got(rule, f"the post of {route.path}, given nonsense,")
+                    faults.check(
+                        (told.status, told.body) == (said.status, said.body),
+                        rule,
+                        f"{route.path} answers otherwise by its post ({told.status})",
+                    )
             faults.check(not on.door.accepted, rule, "nonsense was handed in by a route")
 
     async def test_sweeps_find_what_was_missed(self) -> None:

@@ -22,7 +22,7 @@ import phonenumbers
 from bot.contract import address, bridge
 from bot.policy import settings, texts
 from bot.web import offering
-from bot.web.public import emergency, shapes, state, words
+from bot.web.public import emergency, shapes, state, style, words
 
 if TYPE_CHECKING:
     import jinja2
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 HTML: Final = "text/html; charset=utf-8"
 FIXED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "page.css": "text/css; charset=utf-8",
         "page.js": "text/javascript; charset=utf-8",
         "print.css": "text/css; charset=utf-8",
         "icon.svg": "image/svg+xml",
@@ -39,7 +38,7 @@ FIXED: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Files that are the same for everybody, with their types."""
 POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    f"default-src 'none'; style-src 'self' {style.SOURCE}; script-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
 """What the page may load; served, `frame-ancestors 'none'` stands beside it."""
@@ -216,6 +215,7 @@ class Site:
             "languages": [(code, words.own_name(code)) for code in words.LANGUAGES],
             "index": self._index,
             "policy": POLICY,
+            "style": markupsafe.Markup(style.SHEET),  # noqa: S704 (our own file)
             "networks": _NETWORKS,
         }
         text = _templates().get_template(template).render(told)

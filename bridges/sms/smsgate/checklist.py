@@ -179,7 +179,8 @@ class Checklist:
 
     async def _heartbeat(self) -> bridge.Finding:
         seen = await self._seen("event")
-        mend = "in the app: Settings, Ping; antirelou setup --apply sets it to 5 minutes"
+        channel = self._context.channel
+        mend = f"in the app: Settings, Ping; antirelou setup {channel} --apply sets it to 5 minutes"
         if seen is None:
             return _finding(_WARNING, "heartbeat", "the phone was never heard", mend)
         age_s = (self._context.clock.now() - seen[0]).total_seconds()

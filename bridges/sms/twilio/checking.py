@@ -118,7 +118,7 @@ async def _prices(of: line.Line) -> list[bridge.Finding]:
     if of.settings.currency != of.context.currency:
         money = of.settings.currency
         sentence = f"Twilio bills {money}, the budget is in {of.context.currency}"
-        mend = f"[fx] needs a rate for {money}, or nothing can be sent"
+        mend = f"the rate for {money} in [fx] is used; see now and then that it is not too low"
         found.append(
             bridge.Finding(verdict=_WARNING, about="currency", sentence=sentence, mend=mend)
         )

@@ -29,6 +29,9 @@ async def look(of: line.Line) -> list[bridge.Finding]:
         for name in ROUTES:
             for signed in (True, False):
                 got = await _knock(session, of, name, signed=signed)
+                if got is None and not wrong:
+                    # One line for one cause: whoever is away is away for all of them.
+                    return [_nobody()]
                 if got != _FINE[signed]:
                     wrong.append(_wrong(name, got, signed=signed))
     if wrong:
@@ -62,11 +65,19 @@ async def _knock(
         return None
 
 
+def _nobody(where: str = "") -> bridge.Finding:
+    return bridge.Finding(
+        verdict=bridge.Verdict.FAULT,
+        about="round trip",
+        sentence=f"nobody answers at the public URL{where}",
+        mend="start antirelou, open the port, point the reverse proxy at it",
+    )
+
+
 def _wrong(name: str, got: int | None, *, signed: bool) -> bridge.Finding:
     if got is None:
-        sentence = f"nobody answers at the public URL of {name!r}"
-        mend = "start antirelou, open the port, point the reverse proxy at it"
-    elif signed:
+        return _nobody(f" of {name!r}")
+    if signed:
         sentence = f"a signed request to {name!r} is answered with {got}"
         mend = "public_url must be exactly what Twilio calls; the proxy must pass path and query"
     else:

@@ -13,8 +13,9 @@ import binascii
 import functools
 import hashlib
 import hmac
+import operator
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 HEADER: Final = b"x-twilio-signature"
@@ -22,6 +23,12 @@ SETTINGS_HEADER: Final = b"x-twilio-webhooks-signature-settings"
 _HASHES: Final = {b"hmac_sha1": hashlib.sha1, b"hmac_sha256": hashlib.sha256}
 _PORTS: Final = {"https": 443, "http": 80}
 _LONGEST_HEADER: Final = 512
+_Ordered = Callable[[Sequence[tuple[str, str]]], Sequence[tuple[str, str]]]
+# Anybody may make up names, but not fill the memory with them.
+_orders: dict[tuple[str, ...], _Ordered] = {}
+_MOST_ORDERS: Final = 64
+_MOST_NAMES: Final = 64
+_LONGEST_NAMES: Final = 1_024
 
 
 def ways(url: str, overrides: str = "") -> tuple[str, ...]:
@@ -45,9 +52,27 @@ def ways(url: str, overrides: str = "") -> tuple[str, ...]:
     return (*found, *(f"{one}#{overrides}" for one in found if overrides))
 
 
-def fields(pairs: Iterable[tuple[str, str]]) -> str:
+def fields(told: Iterable[tuple[str, str]]) -> str:
     """The form as it is signed: distinct pairs by name, then by value."""
-    return "".join([name + value for name, value in sorted(set(pairs))])
+    # Twilio writes the same names in the same order; the order that they are signed in is kept.
+    pairs = list(told)
+    names = tuple([name for name, _ in pairs])
+    ordered = _orders.get(names) or _order(names)
+    if ordered is None:
+        return "".join([name + value for name, value in sorted(set(pairs))])
+    return "".join(["".join(pair) for pair in ordered(pairs)])
+
+
+def _order(names: tuple[str, ...]) -> _Ordered | None:
+    """How to put pairs of these names in order; None where that takes their values too."""
+    if len(set(names)) != len(names) or not 1 < len(names) <= _MOST_NAMES:
+        return None
+    ordered: _Ordered = operator.itemgetter(*sorted(range(len(names)), key=names.__getitem__))
+    if sum(map(len, names)) <= _LONGEST_NAMES:
+        if len(_orders) >= _MOST_ORDERS:
+            _orders.clear()
+        _orders[names] = ordered
+    return ordered
 
 
 def algorithm(header: bytes | None) -> bytes | None:

@@ -1,4 +1,6 @@
-"""The endpoints that Twilio calls, as bare ASGI: read, check, store, answer, in this order.
+"""The endpoints that Twilio calls: read, check, store, answer, in this order.
+
+Each is there twice, as bare ASGI and as the shorter `post` of the contract: the same code answers.
 
 Whatever is wrong with a request (signature, form, account, number, size, type) is answered with
 one and the same 403 and counted; nobody learns which check he failed, and no row is written.
@@ -20,23 +22,25 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Take = Callable[[wire.Form, str], Awaitable[bytes]]
 
-LIMIT_S: Final = 12.0
+LIMIT_S: Final = bridge.POST_LIMIT_S
 """Twilio gives up after 15 s in all; then it calls the fallback URL, which is ours too."""
 MAX_QUERY_BYTES: Final = 256
 NOTHING: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 FORBIDDEN: Final = b"forbidden\n"
 _XML: Final = b"text/xml; charset=utf-8"
-# The answer to nearly every message, made once.
-_TAKEN: Final = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": (
-        (b"content-type", _XML),
-        (b"content-length", str(len(NOTHING)).encode()),
-        (b"cache-control", b"no-store"),
-    ),
-}
-_SAID: Final = {"type": "http.response.body", "body": NOTHING}
+_TEXT: Final = b"text/plain; charset=utf-8"
+_NO_STORE: Final = (b"cache-control", b"no-store")
+# The answers to nearly every request, made once.
+_TAKEN: Final = bridge.Answer(
+    status=200, headers=((b"content-type", _XML), _NO_STORE), body=NOTHING
+)
+# A body that was not read makes the connection useless.
+_REFUSED: Final = bridge.Answer(
+    status=403,
+    headers=((b"content-type", _TEXT), _NO_STORE, (b"connection", b"close")),
+    body=FORBIDDEN,
+)
+_TOO_SLOW_S: Final = 5
 
 
 class Endpoint:
@@ -51,52 +55,61 @@ class Endpoint:
 
     def route(self) -> bridge.Route:
         """As it is mounted."""
-        return bridge.Route(path=self.path, app=self)
+        return bridge.Route(path=self.path, app=self, post=self.post)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises nothing of its own."""
-        seen = self._line.seen
+        answer = await self._asked(scope, receive)
+        length = (b"content-length", str(len(answer.body)).encode())
+        headers = [*answer.headers, length]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _asked(self, scope: Scope, receive: Receive) -> bridge.Answer:
+        seen, storing = self._line.seen, False
         try:
-            body = await self._answer(scope, receive)
+            fields, query = _beginning(scope)
+            async with asyncio.timeout(LIMIT_S):
+                body = await _body(receive)
+                storing = True
+                return await self.post(fields, query, body)
         except wire.WireError:
             seen.refused += 1
-            await _say(send, 403, FORBIDDEN, b"text/plain; charset=utf-8", close=True)
-        except intake.NotStoredError as error:
-            seen.not_stored += 1
-            await _say(send, 503, b"", b"text/plain; charset=utf-8", error.retry_after_s)
-        else:
-            seen.taken += 1
-            seen.last_event_at = self._line.now()
-            if body is NOTHING:
-                await send(_TAKEN)
-                await send(_SAID)
-            else:
-                await _say(send, 200, body, _XML)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
-        if scope["type"] != "http" or scope["method"] != "POST":
-            raise wire.WireError("no POST")
-        headers = _once(scope["headers"])
-        if not wire.is_form(headers.get(b"content-type", b"")):
-            raise wire.WireError("no form")
-        query = _query(scope.get("query_string", b""))
-        _check_length(headers)
-        storing = False
-        try:
-            # One timer for both waits: each costs as much as the signature.
-            async with asyncio.timeout(LIMIT_S):
-                form = self._signed(headers, query, await _body(receive))
-                if form.maybe(wire.PROBE):
-                    # Our own check, from outside: only who holds the secret can ask, and nothing
-                    # is kept.
-                    wire.account(form, self._line.ours)
-                    return NOTHING
-                storing = True
-                return await self._take(form, query)
+            return _REFUSED
         except TimeoutError:
             if storing:
-                raise intake.NotStoredError("the store was too slow") from None
-            raise wire.WireError("too slow") from None
+                return _away(_TOO_SLOW_S)
+            seen.refused += 1
+            return _REFUSED
+
+    async def post(self, fields: bridge.Fields, query: bytes, body: bytes) -> bridge.Answer:
+        """As contract.bridge.Post."""
+        seen = self._line.seen
+        try:
+            asked = _query(query) if query else ""
+            form = self._signed(_headers(fields), asked, body)
+            if form.maybe(wire.PROBE):
+                # Our own check, from outside: only who holds the secret can ask, and nothing is
+                # kept.
+                wire.account(form, self._line.ours)
+                said = NOTHING
+            else:
+                said = await self._take(form, asked)
+        except wire.WireError:
+            seen.refused += 1
+            return _REFUSED
+        except intake.NotStoredError as error:
+            seen.not_stored += 1
+            return _away(error.retry_after_s)
+        except asyncio.CancelledError:
+            # Its time is over.
+            seen.not_stored += 1
+            raise
+        seen.taken += 1
+        seen.last_event_at = self._line.now()
+        if said is NOTHING:
+            return _TAKEN
+        return bridge.Answer(status=200, headers=_TAKEN.headers, body=said)
 
     def _signed(self, headers: Mapping[bytes, bytes], query: str, body: bytes) -> wire.Form:
         """The form, if Twilio signed it; raises WireError."""
@@ -169,7 +182,25 @@ class Webhooks:
         return wire.play(url) if await self._line.take_voice_message() else wire.BUSY
 
 
-def _once(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _beginning(scope: Scope) -> tuple[bridge.Fields, bytes]:
+    """Headers and query of what may be a form; the others' bodies are not read."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        raise wire.WireError("no POST")
+    fields: bridge.Fields = scope["headers"]
+    query: bytes = scope.get("query_string", b"")
+    _check_length(_headers(fields))
+    _query(query)
+    return fields, query
+
+
+def _headers(fields: bridge.Fields) -> dict[bytes, bytes]:
+    headers = _once(fields)
+    if not wire.is_form(headers.get(b"content-type", b"")):
+        raise wire.WireError("no form")
+    return headers
+
+
+def _once(pairs: bridge.Fields) -> dict[bytes, bytes]:
     """Headers by name; one that stands there twice counts as none."""
     found = dict(pairs)
     if len(found) == len(pairs):
@@ -204,24 +235,7 @@ async def _body(receive: Receive) -> bytes:
     return bytes(body)
 
 
-async def _say(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    retry_after_s: int | None = None,
-    *,
-    close: bool = False,
-) -> None:
-    headers = [
-        (b"content-type", content_type),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    if retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_after_s).encode()))
-    if close:
-        # A body that was not read makes the connection useless.
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _away(retry_after_s: int) -> bridge.Answer:
+    """Nothing was stored; it comes again."""
+    later = (b"retry-after", str(retry_after_s).encode())
+    return bridge.Answer(status=503, headers=((b"content-type", _TEXT), _NO_STORE, later))

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import pathlib
 import socket
 import stat
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -86,7 +90,7 @@ def test_faults_of_channels_and_surroundings_come_together(place: Place) -> None
         "store.url",
         "store.key_file",
     ):
-        assert f"\n{key}: " in shown
+        assert f"\nFAULT: {key}: " in shown
     assert files(place.folder) == {"config.toml"}
 
 
@@ -104,6 +108,69 @@ def test_faults_for_programs(place: Place) -> None:
     assert result.exit_code == 2
     found = json.loads(result.stdout)
     assert (found["ok"], len(found["faults"])) == (False, 2)
+
+
+@contextlib.contextmanager
+def answering(told: bytes) -> Iterator[int]:
+    """Something that listens and answers every GET with that; its port."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answers) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            serving.join(10)
+
+
+def test_a_running_antirelou_is_no_fault_and_a_stranger_is(place: Place) -> None:
+    with answering(b'{"ok": false}') as port:
+        found = place.json("check", "--set", f"web.port={port}")
+    assert (found["ok"], found["faults"]) == (True, [])
+    assert any("antirelou runs" in line for line in found["good"])
+    for stranger in (b"[]", b'{"ok": 1}', b"<html>"):
+        with answering(stranger) as port:
+            result = place.run("check", "--set", f"web.port={port}")
+        assert result.exit_code == 2
+        assert "FAULT: web.port: cannot listen" in result.stderr
+
+
+def test_a_provider_at_our_own_port(place: Place) -> None:
+    signal = 'kind="signal"', 'number="+33639980001"', f"secret={'0123456789abcdef' * 2}"
+    ours = [word for one in signal for word in ("--set", f"channels.handle.{one}")]
+    url = "--set", 'channels.handle.url="http://localhost:8093"'
+    words = "check", "--offline", *ours, *url, "--set"
+    other = place.run(*words, "web.port=8094")
+    assert other.exit_code == 0, other.stderr
+    result = place.run(*words, "web.port=8093")
+    assert result.exit_code == 2
+    assert "FAULT: channels.handle.url: is where antirelou itself listens" in result.stderr
+
+
+def test_a_currency_without_a_rate_sends_nothing_and_is_a_fault(place: Place) -> None:
+    twilio = (
+        'kind="sms.twilio"',
+        f'account_sid="AC{"01" * 16}"',
+        f'auth_token="{"ab" * 16}"',
+        'addresses=["+447700900002"]',
+    )
+    ours = [word for one in twilio for word in ("--set", f"channels.paid.{one}")]
+    words = "check", "--offline", *ours
+    result = place.run(*words)
+    assert result.exit_code == 2
+    assert "FAULT: fx.USD: channel paid bills USD" in result.stderr
+    rate = "--set", 'fx.USD.rate="0.95"', "--set", "fx.USD.dated=2026-11-22"
+    assert place.run(*words, *rate).exit_code == 0
 
 
 def test_nothing_to_mend_and_what_a_reply_costs(place: Place) -> None:
@@ -205,10 +272,10 @@ def test_a_french_mobile_number_is_no_platform(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real thing needs a provider's bridge; the fiction of the simulator stands in for it."""
-    from bot.cli import checking  # noqa: PLC0415 (its constants are what the test is about)
+    from bot.cli import costing  # noqa: PLC0415 (its constants are what the test is about)
 
     assert place.json("check")["warnings"] == []
-    monkeypatch.setattr(checking, "_SIMULATOR", "nothing")
+    monkeypatch.setattr(costing, "_SIMULATOR", "nothing")
     number = "+33" + "612345" + "678"
     found = place.json("check", "--set", f'channels.sms.addresses=["{number}"]')
     assert len(found["warnings"]) == 1

@@ -76,6 +76,48 @@ def test_wrong_answers_are_asked_again_and_a_channel_can_be_left_out(place: plac
     assert "channels.credit.api_key" in done.output
 
 
+def test_numbers_may_be_typed_as_they_stand_on_paper(place: places.Place) -> None:
+    typed = answers(
+        *FRENCH,
+        *(choice("an account at Twilio"), "", SID, "+44 20 secret", "+44 (0) 7700-900.002", ""),
+        "",
+    )
+    done = place.run("init", "--config", "paper.toml", stdin=typed)
+    assert done.exit_code == 0, done.output
+    table = config.load(place.folder / "paper.toml").channels["twilio"].table
+    assert list(table["addresses"]) == ["+447700900002"]  # type: ignore[call-overload]
+    assert table["auth_token"] == "+44 20 secret", "a secret is nobody's telephone number"
+
+
+def test_what_was_typed_well_is_not_asked_for_twice(place: places.Place) -> None:
+    typed = answers(
+        *FRENCH,
+        # The account is mistyped; Enter keeps its token, and the list is typed again.
+        *(choice("an account at Twilio"), "", "AC12", "f00dfeedbeef1234", "+447700900002", ""),
+        *("", SID, "", "+447700900002", ""),
+        "",
+    )
+    done = place.run("init", "--config", "twice.toml", stdin=typed)
+    assert done.exit_code == 0, done.output
+    table = config.load(place.folder / "twice.toml").channels["twilio"].table
+    assert (table["account_sid"], table["auth_token"]) == (SID, "f00dfeedbeef1234")
+    assert "f00dfeedbeef1234" not in done.output
+
+
+def test_a_provider_at_our_own_port_is_told_at_once(place: places.Place) -> None:
+    typed = answers(
+        *FRENCH,
+        *(choice("a number registered at Signal"), "", "+33639980001", "http://localhost:8080", ""),
+        *("", "", "http://127.0.0.1:8090", ""),
+        "",
+    )
+    done = place.run("init", "--config", "port.toml", stdin=typed)
+    assert done.exit_code == 0, done.output
+    assert "channels.signal.url: is where antirelou itself listens" in done.output
+    table = config.load(place.folder / "port.toml").channels["signal"].table
+    assert (table["number"], table["url"]) == ("+33639980001", "http://127.0.0.1:8090")
+
+
 def test_nothing_is_written_over_and_nothing_half(place: places.Place) -> None:
     before = (place.folder / "config.toml").read_text()
     done = place.run("init", stdin=answers(*FRENCH, ""))
@@ -106,7 +148,7 @@ def test_every_beginning_asks_for_all_that_its_bridge_needs(
         "roster": {"@ada:example.org": "admin"},
         "homeserver": "https://matrix.example.org",
         "device_id": "phone-1",
-        "url": "http://127.0.0.1:8080",
+        "url": "http://127.0.0.1:8090",
         "recipients_per_month": 200,
     }
     table = {

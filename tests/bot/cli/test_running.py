@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -23,7 +24,7 @@ LIMIT_S = 60
 
 # What a house of simulators has no use for before somebody asks for its page or its metrics.
 UNUSED = {
-    *("twilio", "nio", "aiohttp", "vodozemac", "asyncpg", "alembic", "matplotlib"),
+    *("twilio", "nio", "aiohttp", "vodozemac", "asyncpg", "alembic", "matplotlib", "aiosqlite"),
     *("babel", "jinja2", "segno", "prometheus_client", "requests", "fpdf", "openapi_core"),
 }
 TELLS_MODULES = (
@@ -149,6 +150,29 @@ async def test_a_house_of_simulators_loads_no_network(place: Place) -> None:
     assert {channel["kind"] for channel in json.loads(channels)} == {"simulator"}
     assert "sqlalchemy" in loaded(told)
     assert loaded(told) & UNUSED == set()
+    assert "sqlalchemy.orm" not in told.split()
+
+
+async def test_what_was_loaded_at_the_start_is_never_swept_and_all_else_is(place: Place) -> None:
+    living = (
+        "import atexit, gc, sys\n"
+        "seen = []\n"
+        "atexit.register(lambda: print(*seen, file=sys.stderr))\n"
+        "from bot.web import server\n"
+        "ready = server.Server.ready\n"
+        "async def told(self):\n"
+        "    seen.extend((gc.isenabled(), gc.get_freeze_count() > 10_000))\n"
+        "    await ready(self)\n"
+        "server.Server.ready = told\n"
+        "from bot import cli\ncli.main()\n"
+    )
+    process, _ = await started(place, "run", way=("-c", living))
+    assert "True True" in await ended(process)
+
+
+def test_a_start_that_fails_leaves_the_sweeps_on(place: Place) -> None:
+    assert place.run("run", "--set", 'channels.sms.price="dear"').exit_code == 2
+    assert gc.isenabled()
 
 
 def test_a_fault_of_the_program_shows_no_values(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,15 +41,24 @@ def test_a_short_value_shows_nothing_but_its_length(value: str) -> None:
 @pytest.mark.case("C33")
 @pytest.mark.parametrize("value", ["+33639980012\x00", "+3363998\n0012", "8" * 321, "a\ud800b"])
 def test_what_cannot_be_stored_is_refused_without_repeating_it(value: str) -> None:
-    with pytest.raises(ValueError, match="address") as caught:
+    words = r"^address (longer than 320 characters|holds a control character)$"
+    with pytest.raises(ValueError, match=words) as caught:
         address.Address("sms", value)
     assert value[:8] not in "".join(traceback.format_exception_only(caught.value))
 
 
 @pytest.mark.parametrize("network", ["", "SMS", "a b", "9x", "x" * 33, "sms\n"])
 def test_a_network_is_a_lower_case_word(network: str) -> None:
-    with pytest.raises(ValueError, match="network"):
+    with pytest.raises(
+        ValueError, match=r"^network must be a lower-case word of at most 32 characters$"
+    ):
         address.Address(network, "x")
+
+
+def test_a_network_of_ones_own_and_the_longest_value_are_taken() -> None:
+    longest = "8" * address.MAX_VALUE_CHARACTERS
+    for network in ("pigeon_2", "x" * 32):
+        assert address.Address(network, longest).value == longest
 
 
 @pytest.mark.parametrize(

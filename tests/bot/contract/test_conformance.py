@@ -86,6 +86,15 @@ class CrookedPath(memory_bridge.MemoryBridge):
         return [bridge.Route(path="memory", app=super().routes(door)[0].app)]
 
 
+class OtherwiseByItsPost(memory_bridge.MemoryBridge):
+    def routes(self, door: intake.Intake) -> Sequence[bridge.Route]:
+        async def post(_fields: bridge.Fields, _query: bytes, _body: bytes) -> bridge.Answer:
+            return bridge.Answer(status=200, body=b"ok")
+
+        (route,) = super().routes(door)
+        return [bridge.Route(path=route.path, app=route.app, post=post)]
+
+
 class SamePath(memory_bridge.MemoryBridge):
     def routes(self, door: intake.Intake) -> Sequence[bridge.Route]:
         return [*super().routes(door), *super().routes(door)]
@@ -148,6 +157,11 @@ Check = Callable[[conformance.BridgeConformance], Any]
         (FallsOverNonsense, Kit.test_routes_are_sound_and_refuse_nonsense, "raised UnicodeError"),
         (WelcomesNonsense, Kit.test_routes_are_sound_and_refuse_nonsense, "with 200"),
         (CrookedPath, Kit.test_routes_are_sound_and_refuse_nonsense, "does not start with /"),
+        (
+            OtherwiseByItsPost,
+            Kit.test_routes_are_sound_and_refuse_nonsense,
+            "answers otherwise by its post",
+        ),
         (SamePath, Kit.test_routes_are_sound_and_refuse_nonsense, "share a path"),
         (SweepsUnderNewIds, Kit.test_sweeps_find_what_was_missed, "two provider_ids"),
         (NeverWell, Kit.test_health_answers_in_time, "did not end"),

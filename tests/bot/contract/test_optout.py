@@ -1,5 +1,8 @@
 """A word is a wish only when it is the whole message."""
 
+import unicodedata
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +107,49 @@ def test_a_further_word_of_any_alphabet_makes_it_a_message(word: str, more: str)
 @given(st.text(st.characters(exclude_categories=()), max_size=400))
 def test_never_raises(text: str) -> None:
     assert optout.read(text) in {None, STOP, START}
+
+
+def _plainly(text: str) -> messages.Wish | None:
+    """The same without any short cut."""
+    stripped = text.strip()
+    if not stripped or len(stripped) > optout._LONGEST_READ:
+        return None
+    apart = unicodedata.normalize("NFKD", stripped.translate(optout._ODD_LETTERS))
+    word = apart.encode("ascii", "ignore").decode().lower().strip(optout._AROUND)
+    word = optout._BETWEEN_WORDS.sub(" ", word)
+    if any(c.isalpha() and not c.isascii() for c in apart):
+        return None
+    if word in optout._STOP_WORDS:
+        return messages.Wish.STOP
+    return messages.Wish.START if word in optout._START_WORDS else None
+
+
+_KNOWN = sorted(optout._STOP_WORDS | optout._START_WORDS)
+_CHANGES: tuple[Callable[[str], str], ...] = (
+    str.upper,
+    str.title,
+    lambda word: word.replace(" ", "  .-"),
+    lambda word: word.replace("e", "é"),
+    lambda word: "".join(chr(0x1F150 + ord(c) - 97) if c.isalpha() else c for c in word),
+    "\u3164".join,
+    lambda word: f"«{word}»!!",
+    lambda word: word + "x",
+    lambda word: word[1:],
+    lambda word: word + " ж",
+)
+
+
+@given(
+    st.lists(st.sampled_from([*_KNOWN, "salut", "\u200b", "1"]), min_size=1, max_size=3),
+    st.lists(st.sampled_from(_CHANGES), max_size=3),
+)
+def test_short_cuts_change_nothing(words: list[str], changes: list[Callable[[str], str]]) -> None:
+    text = " ".join(words)
+    for change in changes:
+        text = change(text)
+    assert optout.read(text) is _plainly(text)
+
+
+def test_every_word_is_read_without_short_cuts_too() -> None:
+    for word in _KNOWN:
+        assert optout.read(word) is _plainly(word) is not None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 
 import pytest
 
 from bot import build
 from bot.contract import clock, messages, outcomes
+from bot.dispatcher import record
 from bot.janitor import stuck
 from bot.policy.lifecycle import State
 from bot.store import database, events
@@ -184,8 +186,13 @@ async def test_a_torn_send_that_waits_stays_as_it_is(how: str) -> None:
 async def test_a_torn_repeat_that_is_refused_may_be_out_all_the_same() -> None:
     world = fake.World(idempotent=True)
     rooms = await torn(world)
-    world.outcome = lambda _: outcomes.Rejected(reason="suspended")
-    await rooms.dispatcher.repair()
+    refused = outcomes.Rejected(reason="suspended")
+    (repeat,) = await rooms.dispatcher._torn()
+    now_ms = clock.to_ms(rooms.clock.now())
+    # Written at once: the loop would try what conflicts again.
+    await rooms.store.write(
+        lambda tx: record.record(tx, results=[(repeat, refused)], core=rooms.core, now_ms=now_ms)
+    )
     assert await seen.states(rooms) == {"unknown": 1}
     assert await seen.used(rooms) == fake.PRICE
     world.outcome = lambda _: None
@@ -208,3 +215,51 @@ async def test_a_result_that_cannot_be_written_is_unknown_and_alone() -> None:
     await rooms.intake.accept([fake.message(n) for n in range(6)])
     await fake.lapse(rooms, 2)
     assert await seen.states(rooms) == {"sent": 5, "unknown": 1}
+
+
+async def test_a_result_that_cannot_be_written_at_all_is_left_to_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    writes: list[int] = []
+
+    async def never(work: database.Work[object], *, together: bool = False) -> object:
+        del work, together
+        writes.append(1)
+        assert len(writes) < 10
+        raise database.ConflictError("as it was five times before")
+
+    claimed = await rooms.dispatcher._claim()
+    with monkeypatch.context() as broken:
+        broken.setattr(rooms.store, "write", never)
+        await asyncio.wait_for(rooms.dispatcher._send(claimed.sends), 10)
+    assert await seen.states(rooms) == {"sending": 1}
+    await moment.advance(600)
+    await rooms.janitor.step("tidy")
+    assert await seen.states(rooms) == {"unknown": 1}
+    assert await seen.used(rooms) == fake.PRICE
+    await fake.lapse(rooms, 3)
+    assert len(world.sent) == 1
+
+
+async def test_results_that_contradict_the_database_do_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.dispatcher.loop.RETRY_S", 0)
+    world = fake.World()
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(n) for n in range(2)])
+    moment = rooms.clock
+    assert isinstance(moment, fake.Clock)
+    await moment.advance(6300)
+    one, other = (await rooms.dispatcher._claim()).sends
+    taken = outcomes.Accepted(provider_id="p", parts=1)
+    # No reply can be sent twice: together they conflict each time.
+    both: list[record.Result] = [(one, taken), (one, taken), (other, taken)]
+    await asyncio.wait_for(rooms.dispatcher._record(both), 10)
+    assert await seen.states(rooms) == {"sent": 2}

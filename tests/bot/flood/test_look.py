@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import pathlib
 import random
 
@@ -14,6 +15,7 @@ from bot import build, outbox
 from bot.contract import clock
 from bot.flood import memory
 from bot.policy import settings
+from bot.policy.flood import breaker
 from bot.policy.flood.snapshot import Mode
 from bot.policy.lifecycle import State
 from bot.store import database, events, schema
@@ -177,6 +179,20 @@ def test_a_memory_comes_back_as_it_was() -> None:
     )
     assert dataclasses.asdict(memory.read(kept.text())) == dataclasses.asdict(kept)
     assert memory.read(None) == memory.Memory()
+
+
+@pytest.mark.case("C39")
+def test_a_memory_of_another_version_keeps_what_both_know() -> None:
+    """An upgrade finds a memory that lacks what is new, a roll-back one that knows too much."""
+    whole = memory.Memory(learned_ms=77, setting=breaker.Setting(mode=Mode.REVIEW, since_ms=5))
+    kept = json.loads(whole.text())
+    assert len(kept) > 10
+    for gone in kept:
+        read = memory.read(json.dumps({k: v for k, v in kept.items() if k != gone}))
+        assert read.learned_ms == (0 if gone == "learned_ms" else 77)
+        assert read.setting == (breaker.Setting() if gone == "setting" else whole.setting)
+    more = kept | {"newer": 1, "setting": kept["setting"] | {"newer": [2]}}
+    assert memory.read(json.dumps(more)) == whole
 
 
 @pytest.mark.case("C47")

@@ -1,7 +1,7 @@
 import asyncio
 import pathlib
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
@@ -84,24 +84,24 @@ async def test_a_poison_batch_fails_alone(store: database.Store) -> None:
 
 @pytest.mark.case("C07")
 async def test_nothing_is_told_stored_while_the_database_is_locked(
-    store: database.Store, tmp_path: pathlib.Path
+    tmp_path: pathlib.Path,
 ) -> None:
-    one = inbox(store)
-    await one.accept([rows.message("first")])
-    # Do not wait long for the lock.
-    await store.write(lambda tx: tx.exec_driver_sql("PRAGMA busy_timeout=30").close())
-    other = sqlite3.connect(tmp_path / "bot.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    ends = await asyncio.gather(
-        *(one.accept([rows.message(f"n{n}")]) for n in range(5)), return_exceptions=True
-    )
-    assert {type(end) for end in ends} == {intake.NotStoredError}
-    assert one.waiting == 0
-    other.execute("ROLLBACK")
-    other.close()
-    # The provider tries again and work goes on.
-    await asyncio.gather(*(one.accept([rows.message(f"n{n}")]) for n in range(5)))
-    assert await stored(store) == 6
+    # Nobody waits long for the other program.
+    async with rows.on_file(tmp_path, patience_ms=30) as store:
+        one = inbox(store)
+        await one.accept([rows.message("first")])
+        other = sqlite3.connect(tmp_path / "bot.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        ends = await asyncio.gather(
+            *(one.accept([rows.message(f"n{n}")]) for n in range(5)), return_exceptions=True
+        )
+        assert {type(end) for end in ends} == {intake.NotStoredError}
+        assert one.waiting == 0
+        other.execute("ROLLBACK")
+        other.close()
+        # The provider tries again and work goes on.
+        await asyncio.gather(*(one.accept([rows.message(f"n{n}")]) for n in range(5)))
+        assert await stored(store) == 6
 
 
 @pytest.mark.case("C07")
@@ -132,18 +132,18 @@ async def test_what_waits_is_stored_together(
     store: database.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    real = door.take_in
+    real = door.keep
 
     def count(
         tx: sa.Connection,
         context: state.Context,
-        batch: Sequence[messages.InboundMessage],
+        batch: list[state.Item],
         now_ms: int,
     ) -> list[state.Item]:
         sizes.append(len(batch))
         return real(tx, context, batch, now_ms)
 
-    monkeypatch.setattr(door, "take_in", count)
+    monkeypatch.setattr(door, "keep", count)
     one = inbox(store)
     await asyncio.gather(*(one.accept([rows.message(f"n{n}")]) for n in range(600)))
     assert sum(sizes) == 600

@@ -118,6 +118,8 @@ DUE = decision.DueFacts(
         ({"mode_holds": True}, Step.HOLD, Reason.MODE),
         ({"mode_holds": True, "approved": True}, Step.SEND, ""),
         ({"mode_holds": True, "automatic": False}, Step.SEND, ""),
+        ({"first_ms": NOW_MS - 86_400_000, "automatic": False}, Step.EXPIRE, Reason.EXPIRED),
+        ({"first_ms": NOW_MS - 86_400_000 + 1, "automatic": False}, Step.SEND, ""),
     ],
 )
 def test_due_replies_are_decided_again(change: dict[str, object], step: Step, reason: str) -> None:

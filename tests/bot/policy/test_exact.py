@@ -153,6 +153,9 @@ def test_a_reply_is_due_on_the_grid_and_never_after_the_range() -> None:
     assert due_ms == -(-quiet // delay.GRID_MS) * delay.GRID_MS
     assert delay.again(NOW_MS, most, most - 1, rules) == most
     assert delay.again(NOW_MS, most + 5, NOW_MS, rules) == most + 5
+    # Over a hundred hours, a second of each thousand would be two places on the grid.
+    long = settings.Reply(delay_min_s=0, delay_max_s=360_000)
+    assert delay.first(0, long, 0.75) == 162_000_000
     fixed = settings.Reply(delay_min_s=3_600, delay_max_s=3_600)
     assert delay.again(NOW_MS, NOW_MS + HOUR_MS, NOW_MS + 1, fixed) == NOW_MS + HOUR_MS
 
@@ -299,6 +302,20 @@ def test_the_scopes_of_a_reply_are_all_that_it_counts_against() -> None:
     assert [name for name in names if scopes.optional(name)] == names[3:]
 
 
+def test_what_is_asked_is_summed_and_fits_so_many_times() -> None:
+    first: list[scopes.Scope] = [("a", 2, 9, "money"), ("b", 1, 5, "quota")]
+    told = scopes.asked([first, [("a", 3, 9, "money")]])
+    assert told == {"a": (5, 9), "b": (1, 5)}
+    assert scopes.room(told, {}, 1)
+    assert not scopes.room(told, {}, 2)
+    assert scopes.room(told, {"a": 4, "b": 4}, 1)
+    assert not scopes.room(told, {"a": 5}, 1)
+    assert not scopes.room({"b": (2, 10)}, {"b": 4}, 4)
+    # What nothing was taken of yet has all its room.
+    assert scopes.room({"a": (5, 10)}, {}, 2)
+    assert scopes.room({}, {"a": 5}, 1_000)
+
+
 def test_what_moderators_changed_is_in_force_and_nothing_else() -> None:
     told = settings.Core(
         reply=settings.Reply(texts=types.MappingProxyType({"fr": "avant", "en": "before"})),
@@ -368,5 +385,8 @@ def test_what_may_be_spent_now_leaves_the_rest_of_the_day_its_need() -> None:
     # What costs nothing counts as a millionth, so that nothing is divided by zero.
     assert allowance(price_micros=0, cap_micros=24) == 24
     assert allowance(usual=[0.0] * 24) == 2_400
+    assert allowance(price_micros=1, cap_micros=23) == 12
+    # What was spent of a reply's price alone pays for none.
+    assert allowance(cap_micros=1_000, used_micros=180, hour=4) == 120
     # Nothing learned yet: from noon on a plain day still has 72 of its hundred to come.
     assert allowance(usual=None, cap_micros=10_000, hour=12) == 10_000 - 7_200

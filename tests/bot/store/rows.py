@@ -16,7 +16,7 @@ from bot import outbox
 from bot.contract import address, clock, messages
 from bot.inbox import signals, state
 from bot.policy import settings
-from bot.store import database, events, ids, schema, tables, vault
+from bot.store import database, events, ids, schema, tables, transaction, vault
 from tests.fakes import databases
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -60,9 +60,11 @@ async def memory() -> AsyncIterator[database.Store]:
 
 
 @contextlib.asynccontextmanager
-async def on_file(folder: pathlib.Path) -> AsyncIterator[database.Store]:
+async def on_file(
+    folder: pathlib.Path, *, patience_ms: int = transaction.BUSY_MS
+) -> AsyncIterator[database.Store]:
     """A database on a file, made by the migrations."""
-    store = database.Store(folder / "bot.db")
+    store = database.Store(folder / "bot.db", patience_ms=patience_ms)
     await store.open()
     try:
         await schema.prepare(store, folder / "keys")

@@ -15,8 +15,8 @@ from tests.bot.store import rows
 
 @pytest.fixture
 async def store(tmp_path: pathlib.Path) -> AsyncIterator[database.Store]:
-    async with rows.on_file(tmp_path) as opened:
-        await opened.write(lambda tx: pragma(tx, "busy_timeout=30"))
+    # Do not wait long for another program.
+    async with rows.on_file(tmp_path, patience_ms=30) as opened:
         yield opened
 
 

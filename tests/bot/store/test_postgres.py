@@ -287,7 +287,7 @@ async def test_what_is_due_is_found_by_the_partial_index(store: postgres.Store) 
     due = setwise.Select(outbox._DUE.statement)._text
     due = due.replace("$1::BIGINT", str(NOW_MS)).replace("$2", "5")
     move = outbox._statement(State.SCHEDULED, State.HELD, ("reason",)).statement
-    moved = setwise.Change(move)._many
+    moved = setwise.Change(move).setwise(["to_reason", "of"])
     assert moved is not None
     moved = moved.replace("$1::VARCHAR[]", "ARRAY['a']").replace("$2::BIGINT[]", "ARRAY[400]")
 

@@ -126,3 +126,37 @@ async def test_a_conflict_in_a_prepared_statement_runs_again_and_ends_as_one() -
             await store.write(work)
         assert tries == database.TRIES
         assert await store.read(lambda tx: tx.execute(sa.select(_c)).all()) == []
+
+
+async def test_what_is_alike_in_all_rows_of_one_call_may_differ_in_the_next() -> None:
+    move = prepared.Prepared(
+        sa.update(_p)
+        .where(_p.c.id == sa.bindparam("of"))
+        .values(messages=sa.bindparam("n"), opted_out_ms=sa.bindparam("out"))
+    )
+    insert, columns = prepared.Insert(_p), ("id", "created_ms", "last_ms", "messages")
+
+    def person(of: int, at_ms: int) -> dict[str, int]:
+        return {**dict(zip(columns, (of, at_ms, at_ms, 1), strict=True)), "blocked_until_ms": 0}
+
+    def change(of: int, n: int, out: int | None) -> dict[str, int | None]:
+        return {"of": of, "n": n, "out": out}
+
+    def work(tx: sa.Connection) -> list[tuple[Any, ...]]:
+        insert.many(tx, [person(1, 5), person(2, 5)])
+        insert.many(tx, [person(3, 6), person(4, 7)])
+        insert.many(tx, [person(5, 8), person(6, 8)])
+        assert move.many(tx, [change(1, 9, None), change(2, 9, None)]) == 2
+        assert move.many(tx, [change(3, 9, None), change(4, 8, 77), change(99, 7, None)]) == 2
+        assert move.many(tx, [change(5, 4, 66), change(6, 4, 66)]) == 2
+        kept = sa.select(_p.c.id, _p.c.created_ms, _p.c.messages, _p.c.opted_out_ms)
+        return [tuple(row) for row in tx.execute(kept.order_by(_p.c.id))]
+
+    assert await _kept(work, filled=False) == [
+        (1, 5, 9, None),
+        (2, 5, 9, None),
+        (3, 6, 9, None),
+        (4, 7, 8, 77),
+        (5, 8, 4, 66),
+        (6, 8, 4, 66),
+    ]

@@ -238,3 +238,16 @@ def test_draws_are_in_range_and_repeat(value: str) -> None:
     keys = vault.throwaway(1)
     assert 0 <= keys.draw("delay", value) < 1
     assert keys.draw("delay", value) == vault.throwaway(1).draw("delay", value)
+
+
+def test_what_was_hashed_under_an_older_key_is_still_found() -> None:
+    old, new = (vault_file.Key(n, bytes([n]) * 32) for n in (1, 2))
+    before, both, after = (vault.Vault(ring, (old,)) for ring in ((old,), (old, new), (new,)))
+    assert both.hash_address("sms", "a") == (
+        *after.hash_address("sms", "a"),
+        *before.hash_address("sms", "a"),
+    )
+    assert both.ring("seen", "a") == (*after.ring("seen", "a"), *before.ring("seen", "a"))
+    # New hashes are of the new key; names that were told to others stay.
+    assert both.hash("seen", "a") == after.hash("seen", "a") != before.hash("seen", "a")
+    assert both.lasting("reply", "7") == before.lasting("reply", "7") != after.lasting("reply", "7")

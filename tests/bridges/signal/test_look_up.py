@@ -1,14 +1,16 @@
 """Look-ups: few, kept, and only real answers."""
 
 import contextlib
+import itertools
 import json
 
 import pytest
 
 from bot.contract import address, bridge, outcomes
+from bot.contract import clock as clocks
 from bot.contract.conformance import fakes
 from bridges import signal
-from bridges.signal import look_up
+from bridges.signal import doubts, look_up
 from tests.bridges.signal import neighbour, world
 from tests.bridges.signal.test_sends import sent
 from tests.fakes import world as fake
@@ -149,3 +151,42 @@ async def test_a_yes_that_has_flipped_goes_back_to_the_way_he_wrote() -> None:
         assert isinstance(outcome, outcomes.NotNow)
         assert outcome.challenge is None
         assert not made.reaches(THERE)
+
+
+@pytest.mark.case("C33")
+async def test_what_is_too_old_goes_from_the_store_though_nobody_asks() -> None:
+    clock, storage = fakes.FakeClock(), fakes.FakeStorage()
+    async with world.bench(lent=world.context(clock, storage)) as (side, made):
+        side.registered.add(THERE.value)
+        await made.look_up([THERE, NOT_THERE])
+        await made.send(world.reply(1))
+        await clock.advance(8 * DAY_S)
+        await made._forget()
+        kept = json.loads(storage.values[look_up.KEY])
+        assert [told for _, told in kept["kept"].values()] == [True]
+        assert kept["spent"] == []
+        assert any(name.startswith("sent-") for name in storage.values)
+        await clock.advance(23 * DAY_S)
+        await made._forget()
+        assert look_up.KEY not in storage.values
+        assert not [name for name in storage.values if name.startswith("sent-")]
+        # A day's message is kept, and on the same page.
+        side.clock = itertools.count(clocks.to_ms(clock.now()))
+        await made.send(world.reply(2))
+        await clock.advance(2 * DAY_S)
+        await made._forget()
+        assert [name for name in storage.values if name.startswith("sent-")] == ["sent-0"]
+
+
+@pytest.mark.case("C33")
+async def test_a_doubt_goes_after_two_days_though_nothing_is_sent() -> None:
+    clock, storage = fakes.FakeClock(), fakes.FakeStorage()
+    async with world.bench(lent=world.context(clock, storage)) as (side, made):
+        await made._doubts.begin("r1", THERE.value, made._now_ms())
+        await clock.advance(2 * DAY_S)
+        await made._forget()
+        assert doubts.KEY in storage.values
+        await clock.advance(DAY_S)
+        await made._forget()
+        assert doubts.KEY not in storage.values
+        assert not side.ledger

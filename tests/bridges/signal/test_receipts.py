@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import types
+from typing import Any
 
 import pytest
 
-from bot.contract import clock, messages, outcomes
+from bot.contract import bridge, clock, messages, outcomes
 from bot.contract.conformance import fakes
 from bridges import signal
 from bridges.signal import bridge as signal_bridge
-from bridges.signal import doubts
+from bridges.signal import doubts, polling, transport
 from bridges.signal import sent as ledger
 from tests.bridges.signal import envelopes, world
 from tests.bridges.signal.test_sends import sent, turn
@@ -204,3 +206,24 @@ class TestDoubts:
         assert len(json.loads(storage.values[doubts.KEY])) == 1
         await kept.certain("late")
         assert doubts.KEY not in storage.values
+
+
+async def test_nobody_is_told_that_he_was_read() -> None:
+    asked: list[dict[str, str]] = []
+
+    class Client:
+        """Keeps the query and is away."""
+
+        async def attempt(
+            self, *_: object, query: tuple[tuple[str, str], ...], **__: object
+        ) -> None:
+            asked.append(dict(query))
+            raise transport.AwayError("gone")
+
+    client: Any = Client()
+    hand: Any = None
+    chosen: Any = types.SimpleNamespace(number="+33639980000", poll_batch=9)
+    with pytest.raises(bridge.BridgeDownError, match="polling: gone"):
+        await polling.receive(client, chosen, fakes.FakeClock(), hand)
+    assert [one["send_read_receipts"] for one in asked] == ["false"]
+    assert [one["ignore_attachments"] for one in asked] == ["true"]

@@ -52,8 +52,8 @@ async def test_the_browsers_language_is_spoken_and_another_can_be_asked_for() ->
         assert f'<html lang="{language}">' in answer.body.decode()
         assert answer.headers["vary"] == "accept-encoding, accept-language"
     # From the empty path the links lead down, from a language's beside it.
-    assert 'href="page.css"' in (await served.get("/")).body.decode()
-    assert 'href="../page.css"' in (await served.get("/fr/")).body.decode()
+    assert 'src="page.js"' in (await served.get("/")).body.decode()
+    assert 'src="../page.js"' in (await served.get("/fr/")).body.decode()
     moved = await served.get("/fr")
     assert (moved.status, moved.headers["location"]) == (307, "/fr/")
 
@@ -75,7 +75,7 @@ async def test_what_is_known_is_not_sent_again_until_something_changes() -> None
 
 
 async def test_a_browser_asks_each_time_because_open_or_paused_is_live() -> None:
-    for target in ("/", "/fr/", "/page.css", "/a/1.vcf"):
+    for target in ("/", "/fr/", "/page.js", "/a/1.vcf"):
         assert (await Served().get(target)).headers["cache-control"] == "no-cache"
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import html.parser
 import re
 from collections.abc import Iterator
+from importlib import resources
 
 import pytest
 
 from bot.policy import texts
 from bot.web import offering
-from bot.web.public import shapes, site, state, words
+from bot.web.public import shapes, site, state, style, words
 from tests.bot.web.public import places
 
 LIMIT = 100_000
@@ -94,7 +96,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(language: str) -
     for path in (f"{language}/", f"{language}/card.html", f"a/{language}-1.html", ""):
         page = Read(places.html(path))
         tags = {tag for tag, _, _ in page.attributes}
-        assert not tags & {"iframe", "img", "form", "object", "embed", "style"}
+        assert not tags & {"iframe", "img", "form", "object", "embed"}
         assert not {n for _, n, _ in page.attributes if n == "style" or n.startswith("on")}
         root = "" if not path else "../"
         loaded = [
@@ -102,13 +104,25 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(language: str) -
         ]
         assert loaded
         assert {one.removeprefix(root) for one in loaded} <= set(site.FIXED)
-    assert "://" not in places.html("page.css") + places.html("page.js") + places.html("print.css")
+        sheets = re.findall(r"<style[^>]*>(.*?)</style>", places.html(path), re.DOTALL)
+        assert sheets == ([] if "card" in path else [style.SHEET])
+    assert "://" not in style.SHEET + places.html("page.js") + places.html("print.css")
+    assert "url(" not in style.SHEET
+
+
+def test_the_policy_allows_the_pages_own_sheet_and_no_other() -> None:
+    (sheet,) = re.findall(r"<style>(.*?)</style>", places.html("fr/"), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{digest}';" in site.POLICY
+    assert "unsafe" not in site.POLICY
+    kept = resources.files("bot.web.public").joinpath("templates", "page.css").read_text("utf-8")
+    assert sheet.split() == re.sub(r"/\*.*?\*/", "", kept, flags=re.DOTALL).split()
 
 
 def test_a_full_page_with_all_it_loads_is_far_under_the_limit() -> None:
     many = tuple(("sms", f"+3363998{n:04}") for n in range(8))
     seen = dataclasses.replace(places.SEEN, offered=many)
-    total = sum(len(places.html(name)) for name in ("page.css", "page.js", "icon.svg"))
+    total = sum(len(places.html(name)) for name in ("page.js", "icon.svg"))
     for language in words.LANGUAGES:
         assert total + len(places.html(f"{language}/", seen).encode()) < LIMIT
 

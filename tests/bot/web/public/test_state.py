@@ -123,7 +123,7 @@ class Away(database.Store):
     away = False
     gate: asyncio.Event | None = None
 
-    async def read(self, work: Callable[[sa.Connection], Any]) -> Any:  # noqa: ANN401 (as its parent)
+    async def read(self, work: Callable[[sa.Connection], Any], *, short: bool = False) -> Any:  # noqa: ANN401 (as its parent)
         self.reads += 1
         if self.gate is not None:
             await self.gate.wait()

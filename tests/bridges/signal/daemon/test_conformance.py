@@ -47,7 +47,8 @@ class OverSocketFile:
         self.folder.cleanup()
 
     def settings(self) -> Mapping[str, object]:
-        return world.table(self.side.url, self.way)
+        # A send right after another waits within the bridge; a longer gap is test_sends' affair.
+        return world.table(self.side.url, self.way, gap_s=1)
 
     def create(self, settings: Mapping[str, object], lent: bridge.Context) -> bridge.Bridge:
         return signal.create(settings, lent)

@@ -1,6 +1,7 @@
 """A short share of `make fuzz`."""
 
 import random
+import re
 import urllib.parse
 
 import hypothesis
@@ -53,3 +54,36 @@ def test_the_limits() -> None:
     for body in (fits + b"&one=more", b"a=" + b"x" * wire.MAX_BODY_BYTES, b"", b"a=%00"):
         with pytest.raises(wire.WireError):
             wire.parse(body)
+
+
+def _by_the_library(body: bytes) -> list[tuple[str, str]] | None:
+    """As Python's own decoder reads it; None for what is no form."""
+    fields = body.split(b"&")
+    well = all(b"=" in one and not one.startswith(b"=") for one in fields)
+    if not well or re.search(rb"%(?![0-9A-Fa-f]{2})|%00", body):
+        return None
+    apart = (one.replace(b"+", b" ").partition(b"=") for one in fields)
+    try:
+        return [(_plain(name), _plain(value)) for name, _, value in apart]
+    except UnicodeDecodeError:
+        return None
+
+
+def _plain(raw: bytes) -> str:
+    return urllib.parse.unquote_to_bytes(raw).decode("utf-8")
+
+
+_PIECES = (
+    rb"a = & + % \ \x41 %41 %5C %5cn %c3%a9 %C3 %A9 %F0%9F%98%80 %1E %1e %3D %26 %2B %00 %0a N1"
+)
+
+
+@hypothesis.given(st.lists(st.sampled_from(_PIECES.split()), max_size=12).map(b"".join))
+@hypothesis.example(b"a=%1Eb%3Dc&d%3De=f")
+@hypothesis.example(b"a=\\%5C\\x41\\n%41")
+def test_a_form_is_what_the_library_reads_or_no_form(body: bytes) -> None:
+    try:
+        found = list(wire.parse(body).pairs)
+    except wire.WireError:
+        found = None
+    assert found == _by_the_library(body)

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from bot.contract import address, bridge, messages, money
-from bridges.sms.twilio import wire
 from tests.bridges.sms.twilio import bench, exchange
 
 NOTHING = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 BUSY = b'<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
 FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(autouse=True, params=["asgi", "post"])
+def _by_either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is told here holds for both, unless a test calls the application itself."""
+    monkeypatch.setattr(bench, "SHORT", request.param == "post")
 
 
 async def test_an_sms_is_stored_with_its_cost() -> None:
@@ -227,18 +232,6 @@ async def test_our_own_probe_keeps_nothing() -> None:
 
 
 # ---------------------------------------------------------------- status
-
-
-@pytest.mark.case("C33")
-async def test_nobodys_number_is_remembered_with_the_fields_that_are_always_the_same() -> None:
-    # Other tests post numbers in fields where Twilio has none.
-    wire._known.clear()
-    on = bench.Bench()
-    assert (await on.post("in", bench.sms(FromCountry="FR", FromCity=""))).status == 200
-    assert (await on.post("status", bench.news("sent", To=bench.HIS), query="r=ab")).status == 200
-    known = wire._known.values()
-    assert ("FromCountry", "FR") in known
-    assert not any(bench.HIS in pair or "salut" in pair for pair in known)
 
 
 @pytest.mark.case("C03")

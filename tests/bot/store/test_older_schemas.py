@@ -1,0 +1,137 @@
+"""Every older schema, with rows in it, comes to today's on either database and keeps them (C39)."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import AsyncIterator
+
+import alembic.command
+import alembic.config
+import pytest
+import sqlalchemy as sa
+from alembic import script
+
+from bot.store import choosing, database, schema, tables
+from tests.bot.store import rows
+from tests.peers import postgres as peers
+
+PLACES = str(schema._MIGRATIONS)
+# What stands in every schema so far: a reply that waits, with its person.
+PERSON = (
+    "INSERT INTO persons (id, created_ms, last_ms, messages, blocked_until_ms) "
+    "VALUES (7, 1, 2, 3, 4)"
+)
+REPLY = (
+    "INSERT INTO replies (id, person_id, automatic, state, reason, network, channel, own_address, "
+    "language, first_ms, due_ms, window_ms, attempts) VALUES (9, 7, true, 'scheduled', 'first', "
+    "'sms', 'sms', 'ours', 'fr', 1, 2, 4, 0)"
+)
+KEPT = (
+    "SELECT p.id, p.blocked_until_ms, r.id, r.state, r.due_ms, r.attempts "
+    "FROM persons p JOIN replies r ON r.person_id = p.id"
+)
+
+
+TODAY = {
+    table.name: (
+        sorted(column.name for column in table.c),
+        sorted(str(index.name) for index in table.indexes),
+    )
+    for table in tables.metadata.sorted_tables
+}
+
+
+def shape(tx: sa.Connection) -> dict[str, tuple[list[str], list[str]]]:
+    """Columns and indexes of each table, on either database."""
+    seen = sa.inspect(tx)
+    return {
+        name: (
+            sorted(column["name"] for column in seen.get_columns(name)),
+            sorted(
+                str(one["name"])
+                for one in seen.get_indexes(name)
+                if "duplicates_constraint" not in one
+            ),
+        )
+        for name in seen.get_table_names()
+        if name != "alembic_version"
+    }
+
+
+def revisions() -> list[str]:
+    """All of them, the oldest first."""
+    told = alembic.config.Config()
+    told.set_main_option("script_location", PLACES)
+    return [one.revision for one in script.ScriptDirectory.from_config(told).walk_revisions()][::-1]
+
+
+def as_of(tx: sa.Connection, revision: str) -> None:
+    """The database as a program of that time made it."""
+    told = alembic.config.Config()
+    told.set_main_option("script_location", PLACES)
+    told.attributes["connection"] = tx
+    alembic.command.upgrade(told, revision)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'bot.db'}"
+    cluster: peers.Cluster = request.getfixturevalue("server")
+    return cluster.url(cluster.fresh())
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[database.Store]:
+    opened = choosing.store(url)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def test_there_are_older_ones() -> None:
+    assert len(revisions()) > 1
+    assert revisions()[-1] == schema.HEAD
+
+
+@pytest.mark.case("C39")
+@pytest.mark.parametrize("old", revisions()[:-1])
+async def test_an_older_schema_becomes_todays_and_keeps_its_rows(
+    store: database.Store, old: str
+) -> None:
+    await store.write(lambda tx: as_of(tx, old))
+    for statement in (PERSON, REPLY):
+        await rows.run(store, sa.text(statement))
+    assert await store.write(schema.upgrade) == (old, schema.HEAD)
+    kept = await store.read(lambda tx: [tuple(row) for row in tx.execute(sa.text(KEPT))])
+    assert kept == [(7, 4, 9, "scheduled", 2, 0)]
+    assert await store.read(shape) == TODAY
+
+
+@pytest.mark.case("C39")
+@pytest.mark.parametrize("old", revisions()[:-1])
+async def test_an_upgrade_that_is_cut_leaves_the_older_schema_and_its_rows(
+    store: database.Store, old: str
+) -> None:
+    await store.write(lambda tx: as_of(tx, old))
+    before = await store.read(shape)
+
+    def cut(tx: sa.Connection) -> None:
+        schema.upgrade(tx)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await store.write(cut)
+    assert await store.read(schema.revision) == old
+    assert await store.read(shape) == before
+
+
+@pytest.mark.case("C39")
+async def test_a_newer_schema_is_refused_on_either_database(
+    store: database.Store, tmp_path: pathlib.Path
+) -> None:
+    await schema.prepare(store, tmp_path / "keys")
+    await rows.run(store, sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(schema.SchemaError, match="newer than this program"):
+        await schema.prepare(store, tmp_path / "keys")
+    assert await store.read(schema.revision) == "9999"
