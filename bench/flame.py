@@ -24,7 +24,7 @@ from xml.sax import saxutils
 
 EVERY_S: Final = 0.002
 CONNECTIONS: Final = 64
-SECONDS: Final = 6.0
+SECONDS: Final = 12.0
 _WIDTH: Final = 1_000.0
 _ROW: Final = 17
 _LEAST: Final = 0.004
@@ -32,6 +32,7 @@ _LETTER: Final = 6.2
 # From here on down a stack is the loop's own beginning.
 _ROOT: Final = "asyncio.runners:run"
 _SEP: Final = ";"
+_START: Final = ("importlib.", "bot.build:")
 _COLOURS: Final = (
     ("bot.web", "#c9dbf0"),
     ("bridges.", "#bfe3d0"),
@@ -58,7 +59,7 @@ def sampled(into: str, run: Callable[[], None]) -> None:
     found: collections.Counter[str] = collections.Counter()
 
     def note(_signal: int, frame: types.FrameType | None) -> None:
-        stack = []
+        stack: list[str] = []
         while frame is not None:
             code = frame.f_code
             name = f"{frame.f_globals.get('__name__', '?')}:{code.co_name}"
@@ -79,10 +80,12 @@ def sampled(into: str, run: Callable[[], None]) -> None:
 
 
 def folded(lines: Iterable[str]) -> Node:
-    """The tree of what was sampled."""
+    """The tree of what was sampled, without the start."""
     root = Node("all")
     for line in lines:
         stack, _, count = line.rpartition(" ")
+        if any(begun in stack for begun in _START):
+            continue
         root.samples += int(count)
         at = root
         for name in stack.split(_SEP):

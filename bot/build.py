@@ -363,7 +363,8 @@ def _kinds(told: config.Settings) -> dict[str, str]:
 def _page(told: config.Settings, made: Rooms) -> serve.Pages:
     name, url = told.page.contact_name, told.page.url or told.web.public_url
     setup = site.setup(made.core.reply, made.bridges, _kinds(told), contact_name=name, url=url)
-    return serve.opened(setup, made.store, made.core.budget.timezone, made.clock)
+    zone, door_ = made.core.budget.timezone, made.intake
+    return serve.opened(setup, made.store, zone, made.clock, lambda: door_.waiting)
 
 
 def _edge(chosen: config.WebSettings) -> limits.Edge:

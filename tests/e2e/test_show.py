@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright import async_api
 
+from bridges.simulator import forum
 from tests.e2e import browser, program, show
 
 expect = async_api.expect
@@ -37,6 +38,16 @@ async def ended(page: browser.Watched, demo: browser.Demo) -> None:
     await expect(page.one("halt")).to_be_hidden(timeout=90_000)
     await demo.hurry(1)
     await expect(page.one("raid")).to_be_enabled()
+
+
+async def evening(demo: browser.Demo, speed: float) -> None:
+    """When the ordinary day before is over: the evening at this speed instead of the page's."""
+
+    async def has_begun() -> bool:
+        return bool((await demo.get("/phone/sms/api/speed"))["speed"] == forum.SPEED)
+
+    await program.until("the evening", has_begun, 60)
+    await demo.hurry(speed)
 
 
 async def is_said(demo: browser.Demo) -> bool:
@@ -80,6 +91,7 @@ async def test_the_forum_races_two_bills_and_people_are_answered(
         await page.one("raid").click()
         await expect(page.one("raid")).to_be_hidden()
         await expect(page.one("play-his")).to_be_disabled()
+        await evening(demo, 2 * forum.SPEED)
         await program.until("the last message", lambda: is_said(demo), 60)
         await ended(page, demo)
         cap = euros((await page.text("op-cap")).partition("sur")[2])
@@ -116,7 +128,9 @@ async def test_the_misled_are_held_and_not_accused(tmp_path: Path, chromium: str
     ):
         await page.one("bait").click()
         await expect(page.one("halt")).to_be_visible()
-        await expect(page.one("halt")).to_be_hidden(timeout=90_000)
+        await evening(demo, 2 * forum.SPEED)
+        await program.until("the last message", lambda: is_said(demo), 60)
+        await ended(page, demo)
         misled = (await demo.get("/phone/sms/api/forum"))["roles"]["misled"]
         assert misled["answered"] < 0.1 * misled["wrote"]
         await expect(page.one("tally-crowd")).to_contain_text(f"sur {misled['wrote']}")

@@ -6,8 +6,10 @@ as little as can be.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+import time
 import urllib.parse
 import zoneinfo
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,6 +32,41 @@ _HEADERS: Final = (
     (b"vary", b"accept-encoding, accept-language"),
 )
 _Event = MutableMapping[str, Any]
+PRESSED: Final = 16
+"""Messages that wait for the disk when more come than it takes (at 500 a second: one or two)."""
+# Then: so many pages a second, and so long for one's turn.
+PRESSED_PER_S: Final = 200
+PATIENCE_S: Final = 2.0
+
+
+class Turns:
+    """Who reads gives way to who writes: pages one after another while messages queue.
+
+    A message that is not taken in goes back to the provider; a page can be a second late.
+    """
+
+    def __init__(
+        self,
+        is_pressed: Callable[[], bool],
+        *,
+        tick: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`tick`: seconds that only grow; `rest`: waits for that many."""
+        self.is_pressed: Final = is_pressed
+        self._tick, self._rest = tick, rest
+        self._next_s = 0.0
+
+    async def come(self) -> bool:
+        """Wait for a turn; False at once for whoever would wait too long."""
+        now_s = self._tick()
+        turn_s = max(now_s, self._next_s)
+        if turn_s - now_s > PATIENCE_S:
+            return False
+        self._next_s = turn_s + 1 / PRESSED_PER_S
+        if turn_s > now_s:
+            await self._rest(turn_s - now_s)
+        return True
 
 
 class Ready:
@@ -53,9 +90,9 @@ class Ready:
 class Pages:
     """The application. `has` says which paths are its own."""
 
-    def __init__(self, files: site.Site, live: state.Live) -> None:
-        """Nothing is made before somebody asks."""
-        self._files, self._live = files, live
+    def __init__(self, files: site.Site, live: state.Live, turns: Turns | None = None) -> None:
+        """Nothing is made before somebody asks. `turns`: left out, nobody waits."""
+        self._files, self._live, self._turns = files, live, turns
         self._seen: state.Seen | None = None
         self._kept: dict[tuple[str, str], Ready] = {}
 
@@ -78,6 +115,10 @@ class Pages:
         path: str = scope["path"][1:]
         if path in words.LANGUAGES:
             await _say(send, _answer(307, ((b"location", f"/{path}/".encode()),), b""))
+            return
+        turns = self._turns
+        if turns is not None and turns.is_pressed() and not await turns.come():
+            await _say(send, _BUSY)
             return
         packs, tags, accepted = _asked(scope)
         seen = self._live.fresh() or await self._live()
@@ -117,11 +158,15 @@ class Pages:
 
 
 def opened(
-    setup: site.Setup, store: database.Store, zone: zoneinfo.ZoneInfo, moment: clock.Clock
+    setup: site.Setup,
+    store: database.Store,
+    zone: zoneinfo.ZoneInfo,
+    moment: clock.Clock,
+    waiting: Callable[[], int],
 ) -> Pages:
-    """The pages of a running installation."""
+    """The pages of a running installation. `waiting`: how many messages queue to be stored."""
     live = state.Live(store, channels=setup.bridges, zone=zone, moment=moment)
-    return Pages(site.Site(setup), live)
+    return Pages(site.Site(setup), live, Turns(lambda: waiting() >= PRESSED))
 
 
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -151,6 +196,9 @@ def _answer(
         headers = (*headers, _length(body))
     start = {"type": "http.response.start", "status": status, "headers": list(headers)}
     return start, {"type": "http.response.body", "body": body}
+
+
+_BUSY: Final = _answer(503, ((b"retry-after", b"2"), _TEXT), b"Many are writing; try again.")
 
 
 async def _say(send: Send, answer: tuple[_Event, _Event], *, without_body: bool = False) -> None:

@@ -94,7 +94,7 @@ def test_check_tells_good_unwise_and_wrong_and_ends_with_two(place: Place) -> No
     assert result.exit_code == 2
     lines = result.stderr.splitlines()
     assert "warning: channels.mirror: webhook: is slow; mend it so" in lines
-    assert "channels.mirror: webhook: is elsewhere; mend it so" in lines
+    assert "FAULT: channels.mirror: webhook: is elsewhere; mend it so" in lines
     # The slash at the end of the address is gone: a path is put behind it.
     assert any("https://sms.example.org kept None" in line for line in lines)
     assert Mirror.closed == 1

@@ -24,7 +24,7 @@ LIMIT_S = 60
 
 # What a house of simulators has no use for before somebody asks for its page or its metrics.
 UNUSED = {
-    *("twilio", "nio", "aiohttp", "vodozemac", "asyncpg", "alembic", "matplotlib", "aiosqlite"),
+    *("twilio", "nio", "aiohttp", "vodozemac", "asyncpg", "alembic", "matplotlib"),
     *("babel", "jinja2", "segno", "prometheus_client", "requests", "fpdf", "openapi_core"),
 }
 TELLS_MODULES = (

@@ -132,5 +132,5 @@ def test_the_command_shows_the_pool_and_a_pause(place: typing_.Place) -> None:
     assert (told["folder"], told["files"]) == ("page", 1 + 4 + 7 * 2 + 1)
     assert "going paused" in page.read_text()
     assert place.run("addresses", "rest", places.NUMBER).exit_code == 0
-    assert place.json("page", "export", "page")["files"] == 1 + 5 + 7
+    assert place.json("page", "export", "page")["files"] == 1 + 4 + 7
     assert "No address is on offer" in page.read_text()

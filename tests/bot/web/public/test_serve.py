@@ -28,9 +28,9 @@ class Told:
 
 
 class Served:
-    def __init__(self) -> None:
+    def __init__(self, turns: serve.Turns | None = None) -> None:
         self.told = Told()
-        self.pages = serve.Pages(site.Site(places.setup()), self.told)  # type: ignore[arg-type]
+        self.pages = serve.Pages(site.Site(places.setup()), self.told, turns)  # type: ignore[arg-type]
 
     async def get(self, target: str, method: str = "GET", **headers: str) -> world.Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -77,6 +77,32 @@ async def test_what_is_known_is_not_sent_again_until_something_changes() -> None
 async def test_a_browser_asks_each_time_because_open_or_paused_is_live() -> None:
     for target in ("/", "/fr/", "/page.js", "/a/1.vcf"):
         assert (await Served().get(target)).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.case("C10")
+async def test_who_reads_gives_way_while_messages_queue() -> None:
+    rested: list[float] = []
+    is_pressed = True
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+
+    turns = serve.Turns(lambda: is_pressed, tick=lambda: 7.0, rest=rest)
+    served = Served(turns)
+    # The clock stands still: a burst. Each comes one step later, until that is too long to wait.
+    answers = [await served.get("/fr/") for _ in range(1_000)]
+    shown = [answer for answer in answers if answer.status == 200]
+    late = [answer for answer in answers if answer.status != 200]
+    assert len(shown) == pytest.approx(serve.PATIENCE_S * serve.PRESSED_PER_S, abs=1)
+    assert len(rested) == len(shown) - 1
+    assert rested[0] == pytest.approx(1 / serve.PRESSED_PER_S)
+    assert rested[-1] == pytest.approx(serve.PATIENCE_S, abs=0.01)
+    assert {(one.status, one.headers["retry-after"]) for one in late} == {(503, "2")}
+    assert len({answer.body for answer in shown}) == 1
+    is_pressed = False
+    n_rests = len(rested)
+    assert [(await served.get("/fr/")).status for _ in range(50)] == [200] * 50
+    assert len(rested) == n_rests, "nobody waits once the messages are stored"
 
 
 async def test_compressed_it_is_the_same() -> None:
