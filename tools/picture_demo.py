@@ -55,7 +55,7 @@ async def filmed(chromium: str, folder: Path, lang: str) -> list[Frames]:
     """The scene, then the raid."""
     async with (
         browser.demo(folder) as demo,
-        show.launched(chromium) as made,
+        browser.launched(chromium) as made,
         show.window(
             made, demo, folder, size=SIZE, locale=lang, color_scheme="light",
             reduced_motion="no-preference",

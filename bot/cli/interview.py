@@ -71,13 +71,14 @@ def next_steps(text: str, path: pathlib.Path) -> list[str]:
     lines, us = ["", "Now:"], _called()
     if 'password_file = "' in text:
         lines.append("  put each Matrix account's password into its password_file (chmod 600)")
-    with_keys = [name for name, kind in _kinds(text) if kind != "simulator"]
-    lines += [
-        f"  {us} setup {name} --config {path}   # shows; --apply does it" for name in with_keys
-    ]
     lines.append(f"  {us} check --offline --config {path}   # the file, and what a reply costs")
     lines.append(f"  {us} run --config {path}")
-    lines.append(f"  {us} check --config {path}   # beside it: asks the providers")
+    names = [name for name, kind in _kinds(text) if kind != "simulator"]
+    if names:
+        lines += ["", "And beside it, once its public address answers (docs/deploy.md, TLS):"]
+    lines += [f"  {us} setup {name} --config {path}   # shows; --apply does it" for name in names]
+    if names:
+        lines.append(f"  {us} check --config {path}   # asks the providers")
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bot.cli import opening
     from bot.web.public import site, state
 
+Kind = Literal["card", "poster"]
 Language = Annotated[
     str, typer.Option("--lang", metavar="CODE", help="One of fr, en, es, de, it, nl, pt.")
 ]
@@ -36,10 +38,11 @@ def register(app: typer.Typer) -> None:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     page.command("export", epilog="Example: antirelou page export /var/www/page")(export)
+    card = _printing("card", "A card (A6, PDF) whose QR code leads to the page.")
+    poster = _printing("poster", "A poster (A4, PDF) whose QR code leads to the page.")
     page.command("card", epilog="Example: antirelou page card --lang en")(card)
-    page.command("poster", epilog="Example: antirelou page poster --lang fr --out affiche.pdf")(
-        poster
-    )
+    example = "Example: antirelou page poster --lang fr --out affiche.pdf"
+    page.command("poster", epilog=example)(poster)
     app.add_typer(page, name="page")
 
 
@@ -72,34 +75,26 @@ def export(
         typer.echo(f"{count} files, {size:,} bytes in {folder}; open {folder}/index.html")
 
 
-def card(
-    language: Language = "fr",
-    out: Out = None,
-    url: Url = "",
-    *,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
-    """A card (A6, PDF) whose QR code leads to the page."""
-    _print("card", language, out, url, options.told(config, set_, json_))
+def _printing(kind: Kind, what: str) -> Callable[..., None]:
+    """The command that prints one kind; `what` is shown by --help."""
 
+    def command(
+        language: Language = "fr",
+        out: Out = None,
+        url: Url = "",
+        *,
+        config: options.ConfigFile = None,
+        set_: options.Overrides = None,
+        json_: options.Json = False,
+    ) -> None:
+        _print(kind, language, out, url, options.told(config, set_, json_))
 
-def poster(
-    language: Language = "fr",
-    out: Out = None,
-    url: Url = "",
-    *,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
-    """A poster (A4, PDF) whose QR code leads to the page."""
-    _print("poster", language, out, url, options.told(config, set_, json_))
+    command.__doc__ = what
+    return command
 
 
 def _print(
-    kind: Literal["card", "poster"],
+    kind: Kind,
     language: str,
     out: pathlib.Path | None,
     url: str,

@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from axe_playwright_python import async_playwright as axe
 from playwright import async_api
 
 from tests.e2e import program
+
+WIDTHS: Final = {"phone": (375, 812), "tablet": (768, 1024), "desk": (1280, 900)}
+THEMES: Final = ("light", "dark")
+_RULES: Final = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
 
 # A browser calls home by itself; whatever it asks for, nothing but this machine has a name.
 FLAGS: Final = (
@@ -178,29 +188,55 @@ def shots(folder: Path) -> Path:
     return chosen
 
 
+async def objections(page: async_api.Page) -> list[str]:
+    """What axe objects to, as it stands there now."""
+    found = await axe.Axe().run(page, options=_RULES)
+    violations: list[dict[str, Any]] = found.response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:300]}"
+        for one in violations
+        for node in one["nodes"]
+    ]
+
+
+async def overflow(page: async_api.Page) -> int:
+    """How far anything reaches over the right edge, in CSS pixels."""
+    found: int = await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return found
+
+
+@contextlib.asynccontextmanager
+async def launched(chromium: str) -> AsyncIterator[async_api.Browser]:
+    """One browser for many windows, which knows no other host."""
+    async with async_api.async_playwright() as playwright:
+        made = await playwright.chromium.launch(
+            executable_path=chromium, headless=True, args=list(FLAGS)
+        )
+        try:
+            yield made
+        finally:
+            await made.close()
+
+
 @contextlib.asynccontextmanager
 async def opened(
     chromium: str, on: Demo, folder: Path, *, locale: str, width: int, height: int
 ) -> AsyncIterator[Watched]:
     """A browser of that language and size, on the address that the demo printed."""
-    async with async_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=list(FLAGS)
+    async with launched(chromium) as made:
+        context = await made.new_context(
+            locale=locale,
+            viewport={"width": width, "height": height},
+            timezone_id="Europe/Paris",
         )
-        try:
-            context = await browser.new_context(
-                locale=locale,
-                viewport={"width": width, "height": height},
-                timezone_id="Europe/Paris",
-            )
-            await context.add_init_script(WATCH_POLICY)
-            context.set_default_timeout(30_000)
-            page = await context.new_page()
-            watched = Watched(page, on.origin, shots(folder))
-            await page.goto(on.address)
-            # The examples are drawn last, when everything answers to clicks.
-            await watched.one("preset-hello").wait_for()
-            yield watched
-            await watched.check()
-        finally:
-            await browser.close()
+        await context.add_init_script(WATCH_POLICY)
+        context.set_default_timeout(30_000)
+        page = await context.new_page()
+        watched = Watched(page, on.origin, shots(folder))
+        await page.goto(on.address)
+        # The examples are drawn last, when everything answers to clicks.
+        await watched.one("preset-hello").wait_for()
+        yield watched
+        await watched.check()

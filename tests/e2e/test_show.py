@@ -57,8 +57,8 @@ async def is_said(demo: browser.Demo) -> bool:
 
 @pytest.mark.case("C16")
 async def test_the_scene_is_real_in_every_look(tmp_path: Path, chromium: str) -> None:
-    async with browser.demo(tmp_path) as demo, show.launched(chromium) as made:
-        looks = list(itertools.product(show.WIDTHS.items(), show.THEMES))
+    async with browser.demo(tmp_path) as demo, browser.launched(chromium) as made:
+        looks = list(itertools.product(browser.WIDTHS.items(), browser.THEMES))
         for place, ((name, size), theme) in enumerate(looks):
             locale, scene = (("fr-FR", "his"), ("en-GB", "hers"))[place // 2 % 2]
             async with show.window(
@@ -73,8 +73,8 @@ async def test_the_scene_is_real_in_every_look(tmp_path: Path, chromium: str) ->
                     await expect(page.one("bubble-in")).to_have_count(1)
                     await expect(page.one("bubble-in")).to_contain_text(REPLY[lang])
                 await page.shoot(f"show-{name}-{theme}-{lang}")
-                assert await show.objections(page) == []
-                assert await show.overflow(page) <= 0
+                assert await browser.objections(page.page) == []
+                assert await browser.overflow(page.page) <= 0
         replies = await demo.replies("sms")
         assert len({reply["to"] for reply in replies}) == len(replies) == 2
 
@@ -85,7 +85,7 @@ async def test_the_forum_races_two_bills_and_people_are_answered(
 ) -> None:
     async with (
         browser.demo(tmp_path) as demo,
-        show.launched(chromium) as made,
+        browser.launched(chromium) as made,
         show.window(made, demo, tmp_path, color_scheme="dark") as page,
     ):
         await page.one("raid").click()
@@ -108,7 +108,7 @@ async def test_the_forum_races_two_bills_and_people_are_answered(
         assert abs(ours - float(told["spent"])) < 0.005
         await expect(page.one("phase")).to_contain_text(f"de {raiders['wrote']} numéros")
         await page.shoot("show-raid")
-        assert await show.objections(page) == []
+        assert await browser.objections(page.page) == []
 
         # What is held goes with one gesture, and a mode is set and left.
         await page.one("op-cluster-drop").first.click()
@@ -123,8 +123,8 @@ async def test_the_forum_races_two_bills_and_people_are_answered(
 async def test_the_misled_are_held_and_not_accused(tmp_path: Path, chromium: str) -> None:
     async with (
         browser.demo(tmp_path) as demo,
-        show.launched(chromium) as made,
-        show.window(made, demo, tmp_path, size=show.WIDTHS["phone"]) as page,
+        browser.launched(chromium) as made,
+        show.window(made, demo, tmp_path, size=browser.WIDTHS["phone"]) as page,
     ):
         await page.one("bait").click()
         await expect(page.one("halt")).to_be_visible()
@@ -135,14 +135,14 @@ async def test_the_misled_are_held_and_not_accused(tmp_path: Path, chromium: str
         assert misled["answered"] < 0.1 * misled["wrote"]
         await expect(page.one("tally-crowd")).to_contain_text(f"sur {misled['wrote']}")
         await page.shoot("show-bait")
-        assert await show.objections(page) == []
+        assert await browser.objections(page.page) == []
 
 
 async def test_all_of_it_by_keyboard_alone(tmp_path: Path, chromium: str) -> None:
     async with (
         browser.demo(tmp_path) as demo,
-        show.launched(chromium) as made,
-        show.window(made, demo, tmp_path, size=show.WIDTHS["phone"], locale="en-GB") as page,
+        browser.launched(chromium) as made,
+        show.window(made, demo, tmp_path, size=browser.WIDTHS["phone"], locale="en-GB") as page,
     ):
         press = page.page.keyboard.press
         await page.tab_to("play-hers")

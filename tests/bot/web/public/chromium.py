@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
-from axe_playwright_python import async_playwright as axe
 from playwright import async_api
 
 from bot.web import app, server
@@ -17,15 +16,7 @@ from bot.web.public import serve, site, state
 from tests.bot.web.public import places
 from tests.e2e import browser
 
-WIDTHS: Final = {"phone": (375, 812), "tablet": (768, 1024), "desk": (1280, 900)}
-THEMES: Final = ("light", "dark")
 ELSEWHERE: Final = "https://fr.wikipedia.org/"
-_RULES: Final = {
-    "runOnly": {
-        "type": "tag",
-        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    }
-}
 
 
 class Told:
@@ -99,39 +90,9 @@ class Window:
         """Bytes of all bodies, uncompressed."""
         return sum([len(await answer.body()) for answer in self.answers])
 
-    async def overflow(self) -> int:
-        """How far anything reaches over the right edge, in CSS pixels."""
-        found: int = await self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        return found
-
-    async def axe(self) -> list[str]:
-        """What axe objects to."""
-        found = await axe.Axe().run(self.page, options=_RULES)
-        violations: list[dict[str, Any]] = found.response["violations"]
-        return [
-            f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:300]}"
-            for one in violations
-            for node in one["nodes"]
-        ]
-
     async def shoot(self, name: str) -> None:
         """A picture of what is on the screen, for people and for the documents."""
         await self.page.screenshot(path=self._shots / f"page-{name}.png")
-
-
-@contextlib.asynccontextmanager
-async def launched(chromium: str) -> AsyncIterator[async_api.Browser]:
-    """One browser, which knows no other host."""
-    async with async_api.async_playwright() as playwright:
-        made = await playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=list(browser.FLAGS)
-        )
-        try:
-            yield made
-        finally:
-            await made.close()
 
 
 @contextlib.asynccontextmanager
@@ -140,7 +101,7 @@ async def window(
     on: Served,
     folder: Path,
     *,
-    size: tuple[int, int] = WIDTHS["desk"],
+    size: tuple[int, int] = browser.WIDTHS["desk"],
     **more: Any,  # noqa: ANN401 (of new_context)
 ) -> AsyncIterator[Window]:
     """A context of its own; at its end nothing may have gone wrong in it."""

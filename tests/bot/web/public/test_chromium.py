@@ -10,24 +10,25 @@ from playwright import async_api
 from bot.web.public import words
 from tests.bot.web.public import chromium as seen
 from tests.bot.web.public import places
+from tests.e2e import browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = async_api.expect
 LIMIT = 100_000
 
 
-@pytest.mark.parametrize("theme", seen.THEMES)
+@pytest.mark.parametrize("theme", browser.THEMES)
 @pytest.mark.case("C33")
 async def test_it_is_whole_light_and_accessible_at_every_width(
     theme: str, tmp_path: Path, chromium: str
 ) -> None:
-    async with seen.served() as on, seen.launched(chromium) as made:
-        for name, size in {"small": (320, 640), **seen.WIDTHS}.items():
+    async with seen.served() as on, browser.launched(chromium) as made:
+        for name, size in {"small": (320, 640), **browser.WIDTHS}.items():
             async with seen.window(
                 made, on, tmp_path, size=size, color_scheme=theme, reduced_motion="reduce"
             ) as it:
                 await it.open("/fr/")
-                assert await it.overflow() == 0
+                assert await browser.overflow(it.page) == 0
                 assert await it.weight() < LIMIT
                 # The style stands in the page; browsers ask for the icon when they like.
                 asked = {one.url.removeprefix(on.origin) for one in it.answers}
@@ -37,24 +38,24 @@ async def test_it_is_whole_light_and_accessible_at_every_width(
                     await summary.click()
                 # The smallest has the layout of the phone.
                 if name != "small":
-                    assert await it.axe() == []
-                assert await it.overflow() == 0
+                    assert await browser.objections(it.page) == []
+                assert await browser.overflow(it.page) == 0
                 body = await it.page.locator("body").inner_text()
                 assert "39 98" not in body
 
 
 async def test_every_language_fits_a_small_phone(tmp_path: Path, chromium: str) -> None:
-    async with seen.served() as on, seen.launched(chromium) as made:
+    async with seen.served() as on, browser.launched(chromium) as made:
         async with seen.window(made, on, tmp_path, size=(320, 640)) as it:
             for language in words.LANGUAGES:
                 await it.open(f"/{language}/")
                 assert await it.page.locator("html").get_attribute("lang") == language
-                assert await it.overflow() == 0, language
+                assert await browser.overflow(it.page) == 0, language
                 await it.open(f"/a/{language}-3.html")
-                assert await it.overflow() == 0, language
-            assert await it.axe() == []
+                assert await browser.overflow(it.page) == 0, language
+            assert await browser.objections(it.page) == []
             await it.open(f"/{words.LANGUAGES[0]}/poster.html")
-            assert await it.axe() == []
+            assert await browser.objections(it.page) == []
             # A sheet that was printed has one page.
             pdf = await it.page.pdf(prefer_css_page_size=True)
             assert pdf.count(b"/Type /Page\n") == 1
@@ -66,7 +67,7 @@ async def test_every_language_fits_a_small_phone(tmp_path: Path, chromium: str) 
 async def test_without_script_everything_is_there(tmp_path: Path, chromium: str) -> None:
     async with (
         seen.served() as on,
-        seen.launched(chromium) as made,
+        browser.launched(chromium) as made,
         seen.window(made, on, tmp_path, java_script_enabled=False, reduced_motion="reduce") as it,
     ):
         await it.open("/en/")
@@ -106,7 +107,7 @@ async def focus_order(it: seen.Window) -> list[str]:
 async def test_by_keyboard_alone(tmp_path: Path, chromium: str) -> None:
     async with (
         seen.served() as on,
-        seen.launched(chromium) as made,
+        browser.launched(chromium) as made,
         seen.window(made, on, tmp_path, permissions=["clipboard-read", "clipboard-write"]) as it,
     ):
         await it.open("/en/")
@@ -152,7 +153,7 @@ async def check_leaving(it: seen.Window, how: str) -> None:
 
 
 async def test_leaving_leaves_nothing_to_go_back_to(tmp_path: Path, chromium: str) -> None:
-    async with seen.served() as on, seen.launched(chromium) as made:
+    async with seen.served() as on, browser.launched(chromium) as made:
         for how in ("click", "escape"):
             async with seen.window(made, on, tmp_path) as it:
                 await check_leaving(it, how)
@@ -162,7 +163,7 @@ async def test_the_scene_plays_in_ten_seconds_and_a_pause_is_seen(
     tmp_path: Path, chromium: str
 ) -> None:
     ends = "document.getAnimations().map(a => a.effect.getComputedTiming().endTime)"
-    async with seen.served() as on, seen.launched(chromium) as made:
+    async with seen.served() as on, browser.launched(chromium) as made:
         async with seen.window(made, on, tmp_path, reduced_motion="no-preference") as it:
             await it.open("/fr/")
             assert await it.page.evaluate(ends) == []
@@ -185,4 +186,4 @@ async def test_the_scene_plays_in_ten_seconds_and_a_pause_is_seen(
             on.told.pause()
             await it.page.reload()
             await expect(it.page.get_by_test_id("going")).to_contain_text("Paused")
-            assert await it.axe() == []
+            assert await browser.objections(it.page) == []
