@@ -83,7 +83,7 @@ def status(now: Status, times: Times) -> Lines:
         ("last 24 hours", str(runway.spent_24h)),
         ("runway", "-" if runway.days is None else f"{runway.days} days"),
         ("forecast", now.forecast.said.en),
-        ("messages", f"{now.messages} by {now.people} people, {now.duplicates} duplicates"),
+        ("messages", _messages(now)),
     ]
     yield grid("", ("", ""), rows)
     decided = [
@@ -94,6 +94,12 @@ def status(now: Status, times: Times) -> Lines:
     if decided:
         yield ""
         yield grid("Decided so far", ("decision", "n", "why"), decided)
+
+
+def _messages(now: Status) -> str:
+    by = "1 person" if now.people == 1 else f"{now.people} people"
+    again = "1 duplicate" if now.duplicates == 1 else f"{now.duplicates} duplicates"
+    return f"{now.messages} by {by}, {again}"
 
 
 def _until(moment_ms: int | None, times: Times) -> str:

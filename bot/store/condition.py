@@ -13,6 +13,8 @@ _MENDS: Final = (
     ("full", "free some space on the disk of {name}; it goes on by itself"),
     ("readonly", "let the program write {name} and its folder (owner, mode, mount)"),
     ("read-only", "let the program write {name} and its folder (owner, mode, mount)"),
+    ("no such table", "{name} is not as this version made it: antirelou check, then migrate"),
+    ("no such column", "{name} is of another version: antirelou check, then migrate"),
     ("malformed", "{name} is damaged: end the program, keep the file, antirelou restore a backup"),
     ("not a database", "{name} is damaged: end the program, antirelou restore a backup"),
     ("unable to open", "see that {name} and its folder are there and can be read and written"),

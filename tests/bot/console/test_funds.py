@@ -133,6 +133,7 @@ async def test_the_status_counts_and_tells_pauses(house: House) -> None:
         console.Console(file=out, width=120).print(line)
     assert "sms stopped by its network" in out.getvalue()
     assert "0.00 EUR of 20.00 EUR" in out.getvalue()
+    assert "2 by 2 people, 1 duplicate" in " ".join(out.getvalue().split())
 
 
 async def test_a_result_becomes_plain_json(house: House) -> None:
