@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,38 @@ def test_what_nobody_can_read_lets_nothing_go(value: str) -> None:
     assert found is not None
     assert found.mode in byhand.HOLDING
     assert byhand.order({byhand.KEY: value}, NOW_MS) == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "[]",
+        "{",
+        '{"mode": "tight"}',
+        '{"mode": "loose", "since_ms": 5, "until_ms": null, "who": ""}',
+        '{"mode": "tight", "since_ms": null, "until_ms": null, "who": ""}',
+        '{"mode": "tight", "since_ms": 5, "until_ms": "soon", "who": ""}',
+    ],
+)
+def test_what_nobody_can_read_is_a_review_since_ever_without_an_end(value: str) -> None:
+    assert byhand.read({byhand.KEY: value}) == byhand.Order(mode=Mode.REVIEW, since_ms=0)
+    assert byhand.read({}) is None
+
+
+def test_a_row_says_its_mode_by_its_word_and_nothing_else_than_an_order() -> None:
+    kept = json.loads(put(Mode.FREE_ONLY, 9, 5)[byhand.KEY])
+    assert kept == {"mode": "free-only", "since_ms": 5, "until_ms": 9, "who": "anna"}
+
+
+def test_a_crowd_is_of_the_quarters_that_have_begun() -> None:
+    quarter = snapshot.BUCKET_MS
+    begin_ms = snapshot.bucket_ms(NOW_MS)
+    controls = put(Mode.TIGHT, since_ms=begin_ms - quarter)
+    both = {begin_ms - quarter, begin_ms}
+    assert byhand.crowd(controls, begin_ms - 1) == {begin_ms - quarter}
+    assert byhand.crowd(controls, begin_ms) == both
+    assert byhand.crowd(controls, begin_ms + quarter - 1) == both
 
 
 def test_in_tight_by_hand_everybody_since_counts_as_one_of_a_crowd() -> None:

@@ -74,3 +74,25 @@ def test_a_surge_is_learned_by_its_day_and_a_topic_by_its_word() -> None:
     assert (
         len({opinions.cluster(7, 0), opinions.cluster(None, 0), opinions.cluster(None, day)}) == 3
     )
+
+
+@given(LEARNED, st.lists(st.booleans(), max_size=20))
+def test_each_answer_counts_once(learned: Learned, said: list[bool]) -> None:
+    after = learned
+    for nobody in said:
+        after = after.and_also(nobody=nobody)
+    assert after.answers == learned.answers + len(said)
+    assert after.nobody == learned.nobody + said.count(True)
+
+
+def test_what_bridges_said_of_one_cluster_is_added_up_and_of_no_other() -> None:
+    seven, day = opinions.cluster(7, 0), opinions.cluster(None, 0)
+    learned = {
+        opinions.learned_from("sms", seven): Learned(answers=5, nobody=2),
+        opinions.learned_from("voice", seven): Learned(answers=30, nobody=10),
+        opinions.learned_from("sms", opinions.cluster(17, 0)): Learned(answers=400, nobody=300),
+        opinions.learned_from("sms", day): Learned(answers=4_000, nobody=3_000),
+    }
+    assert opinions.together(learned, seven) == Learned(answers=35, nobody=12)
+    assert opinions.together(learned, day) == Learned(answers=4_000, nobody=3_000)
+    assert opinions.together(learned, opinions.cluster(8, 0)) == opinions.NOTHING
