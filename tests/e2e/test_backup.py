@@ -96,7 +96,7 @@ async def lost_and_brought_back(folder: Path, *how: str) -> tuple[set[str], list
             await house.ready()
             await types(house, "resume")
             await write_again(house, sorted(known))
-            await program.until("the last reply", lambda: settled(house.database), 60)
+            await program.until("the last reply", lambda: settled(house.database), 180)
             code, _ = await house.terminate(20)
             assert code == 0
         ledger = await phones.ledger()
