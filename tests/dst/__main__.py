@@ -27,6 +27,7 @@ SOAKED: Final = FIGURES.with_name("dst-soak.json")
 SOAK_FIRST: Final = 100_001
 SOAK: Final = 20_000
 SLICE: Final = 500
+FRESH: Final = 200
 # With so many seeds a kind of trouble that nobody met, or felt, is a fault of the simulation.
 ENOUGH: Final = 200
 TRIES: Final = 120
@@ -204,14 +205,15 @@ class Sum:
 def play_all(first: int, count: int, jobs: int) -> Sum:
     """All of them, with a bar for whoever looks."""
     found = Sum()
-    with (
-        concurrent.futures.ProcessPoolExecutor(jobs) as pool,
-        progress.Progress(disable=not sys.stderr.isatty()) as bar,
-    ):
+    with progress.Progress(disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("seeds", total=count)
-        for one in pool.map(play, range(first, first + count), chunksize=4):
-            found.add(one)
-            bar.advance(task)
+        for start in range(first, first + count, FRESH):
+            # New processes now and then: each keeps some two megabytes of every run that it played.
+            with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+                slice_ = range(start, min(start + FRESH, first + count))
+                for one in pool.map(play, slice_, chunksize=4):
+                    found.add(one)
+                    bar.advance(task)
     return found
 
 

@@ -49,7 +49,9 @@ def figures(proof: Mapping[str, Any]) -> str:
 def faults(proof: Mapping[str, Any]) -> str:
     """Faults injected by kind, the commonest first; what is told by kind in a table of its own."""
     found = [(n.removeprefix(_FAULT), v) for n, v in proof.items() if n.startswith(_FAULT)]
-    found += list(proof.get("faults", {}).items())
+    by_kind = proof.get("faults")
+    # The simulation tells their whole number under that name.
+    found += list(by_kind.items()) if isinstance(by_kind, dict) else []
     rows = sorted(found, key=lambda pair: (-pair[1], pair[0]))
     return table(("fault", "times"), rows) if rows else ""
 
