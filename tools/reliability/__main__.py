@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,10 @@ PAGE: Final = figures.ROOT / "docs" / "reliability.md"
 PROOFS: Final = ("dst", "places", "crash", "chaos", "sabotage", "mutants", "fuzz", "http")
 
 
+# A test's name may hold the number that it is about.
+_NUMBER: Final = re.compile(r"\+[0-9]{7,15}")
+
+
 def collected(before: Mapping[str, Any], folder: Path = figures.FOLDER) -> dict[str, Any]:
     """The figures kept so far, with those of each proof that has run since.
 
@@ -39,7 +44,7 @@ def collected(before: Mapping[str, Any], folder: Path = figures.FOLDER) -> dict[
         if path.stem not in PROOFS:
             continue
         day = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).date().isoformat()
-        read: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        read: dict[str, Any] = json.loads(_NUMBER.sub("+…", path.read_text("utf-8")))
         out[path.stem] = {**figures.stamp(), "date": day, **read}
     return {name: out[name] for name in PROOFS if name in out}
 
