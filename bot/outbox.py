@@ -6,6 +6,7 @@ and raises ConflictError, so that the whole transaction runs again on what is tr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -197,18 +198,22 @@ def _statement(before: State, after: State, columns: tuple[str, ...]) -> prepare
     return statement
 
 
-def set_aside(tx: sa.Connection, ids: Sequence[int], reason: str) -> set[int]:
-    """Hold these scheduled or held replies for another reason; those for which it is news."""
+def set_aside(tx: sa.Connection, ids: Sequence[int], reason: str) -> dict[int, str]:
+    """Hold these scheduled or held replies for another reason.
+
+    Those for which it is news, with the language of each.
+    """
     if not ids:
-        return set()
+        return {}
     statement = (
         sa.update(_r)
         .where(_r.c.id.in_(ids), _r.c.reason != reason)
         .where(_r.c.state.in_((State.HELD, State.SCHEDULED)))
         .values(state=State.HELD, reason=reason, topic=None, approved=False)
-        .returning(_r.c.id)
+        .returning(_r.c.id, _r.c.language)
     )
-    return set(tx.execute(statement).scalars())
+    found: dict[int, str] = dict(tx.execute(statement).all())
+    return found
 
 
 def by_hand(tx: sa.Connection, persons: Iterable[int]) -> set[int]:
@@ -219,6 +224,45 @@ def by_hand(tx: sa.Connection, persons: Iterable[int]) -> set[int]:
         _r.c.person_id.in_(list(persons)),
     )
     return set(tx.execute(query).scalars())
+
+
+# Spelled like their indexes, so that they are used.
+_BY_HAND = tuple(
+    prepared.Listed(
+        sa.select(_r.c.id, _r.c.person_id, _r.c.state, _r.c.due_ms, _r.c.window_ms)
+        .where(_r.c.person_id.in_(sa.bindparam("ids", expanding=True)))
+        .where(sa.text(f"NOT automatic AND text_enc IS {told}")),
+        "ids",
+    )
+    for told in (
+        "NOT NULL AND state IN ('held', 'scheduled', 'sending')",
+        "NULL AND state = 'held'",
+    )
+)
+
+
+def follow(tx: sa.Connection, persons: Sequence[int], survivor: int, reason: str) -> None:
+    """These people are one: what waits for them by hand is the survivor's, one of each kind.
+
+    The one on its way stays, else the one due first; the others are cancelled for this reason.
+    """
+    for kind in _BY_HAND:
+        found = sorted(kind.rows(tx, persons), key=functools.partial(_nearest, survivor))
+        for reply_id, person_id, before, _, window_ms in found[1:]:
+            # What is being sent cannot be called back; it stays the other person's row.
+            if before != State.SENDING:
+                row = {"id": reply_id, "person_id": person_id, "window_ms": window_ms}
+                row |= {"reason": reason, "address_enc": None, "text_enc": None}
+                move(tx, State(before), State.CANCELLED, [row], gives_back=False)
+        for reply_id, *_ in found[:1]:
+            tx.execute(sa.update(_r).where(_r.c.id == reply_id).values(person_id=survivor))
+
+
+def _nearest(survivor: int, row: Sequence[Any]) -> tuple[bool, bool, int, int]:
+    reply_id, person_id, before, due_ms, _ = row
+    sending = before == State.SENDING
+    # Of two on their way his own stays his: he can have but one.
+    return not sending, sending and person_id != survivor, due_ms, reply_id
 
 
 def take_windows(tx: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:

@@ -1,7 +1,9 @@
 """Two persons turn out to be one (a Signal account shows the number of somebody on SMS).
 
 The older id survives. If either was answered in the window the merged one was; opt-out and
-block win; of two waiting replies the earlier stays and the other is cancelled (C48).
+block win; of two waiting replies the earlier stays and the other is cancelled (C48). So it is with
+what moderators wrote by hand; their words stay though the other one had the usual reply, for they
+may answer distress.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ def join(tx: sa.Connection, owners: Sequence[state.Person], at_ms: int) -> None:
     if kept.waiting is not None:
         statement = sa.update(_r).where(_r.c.id == kept.waiting.reply_id)
         tx.execute(statement.values(person_id=survivor.id))
+    outbox.follow(tx, [p.id for p in owners], survivor.id, decision.Reason.MERGED)
     tx.execute(
         sa.update(_p)
         .where(_p.c.id == survivor.id)
@@ -91,7 +94,15 @@ class _Kept:
 def _keep_one(tx: sa.Connection, owners: Sequence[state.Person], *, answered: bool) -> _Kept:
     """Of all waiting replies keep the one being sent, else the earliest, none after an answer."""
     pairs = [(p, p.waiting) for p in owners if p.waiting is not None]
-    pairs.sort(key=lambda pw: (pw[1].state != State.SENDING, pw[1].first_ms, pw[1].reply_id))
+
+    def rank(pair: tuple[state.Person, state.Waiting]) -> tuple[bool, bool, int, int]:
+        person, reply = pair
+        sending = reply.state == State.SENDING
+        # The survivor can have one active reply, and his own that is being sent stays his.
+        moves = sending and person is not owners[0]
+        return not sending, moves, reply.first_ms, reply.reply_id
+
+    pairs.sort(key=rank)
     sending = bool(pairs) and pairs[0][1].state == State.SENDING
     kept = pairs[0][1] if pairs and (sending or not answered) else None
     cancelled = []

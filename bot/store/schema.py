@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pathlib
 from collections.abc import Mapping
 from typing import Final
@@ -11,8 +12,11 @@ import sqlalchemy as sa
 
 from bot.store import database, statements, tables, vault
 
+# Python's own: commands that print for programs migrate too, and set no log up.
+_log = logging.getLogger(__name__)
+
 # The newest migration; a test holds it equal to what Alembic finds in the folder.
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 _MIGRATIONS: Final = pathlib.Path(__file__).parent / "migrations"
 _CURRENCY: Final = "currency"
 _KEY: Final = "key "
@@ -57,6 +61,8 @@ def _migrate(tx: sa.Connection, before: str | None) -> None:
             f"the database has schema {before}, which is newer than this program ({HEAD}); "
             "start the newer program, or restore the backup made before the upgrade"
         )
+    if before is not None:
+        _log.info("the database is older than this program; its tables are being brought up to it")
     alembic.command.upgrade(config, HEAD)
 
 

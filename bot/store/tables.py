@@ -134,6 +134,16 @@ sa.Index(
     sqlite_where=_ACTIVE,
     postgresql_where=_ACTIVE,
 )
+# Who was answered by hand is not answered by a second hand; who is to be read first, once.
+for _name, _told in (
+    (
+        "replies_one_by_hand",
+        "NOT automatic AND text_enc IS NOT NULL AND state IN ('held', 'scheduled', 'sending')",
+    ),
+    ("replies_one_asked", "NOT automatic AND text_enc IS NULL AND state = 'held'"),
+):
+    _where = sa.text(_told)
+    sa.Index(_name, replies.c.person_id, unique=True, sqlite_where=_where, postgresql_where=_where)
 for _state in ("held", "sending", "unknown"):
     _where = sa.text(f"state = '{_state}'")
     sa.Index(f"replies_{_state}", replies.c.due_ms, sqlite_where=_where, postgresql_where=_where)

@@ -27,7 +27,6 @@ SOAKED: Final = FIGURES.with_name("dst-soak.json")
 SOAK_FIRST: Final = 100_001
 SOAK: Final = 20_000
 SLICE: Final = 500
-FRESH: Final = 200
 # With so many seeds a kind of trouble that nobody met, or felt, is a fault of the simulation.
 ENOUGH: Final = 200
 TRIES: Final = 120
@@ -207,13 +206,10 @@ def play_all(first: int, count: int, jobs: int) -> Sum:
     found = Sum()
     with progress.Progress(disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("seeds", total=count)
-        for start in range(first, first + count, FRESH):
-            # New processes now and then: each keeps some two megabytes of every run that it played.
-            with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-                slice_ = range(start, min(start + FRESH, first + count))
-                for one in pool.map(play, slice_, chunksize=4):
-                    found.add(one)
-                    bar.advance(task)
+        with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+            for one in pool.map(play, range(first, first + count), chunksize=4):
+                found.add(one)
+                bar.advance(task)
     return found
 
 

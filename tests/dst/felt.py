@@ -30,7 +30,8 @@ KINDS: Final = (
     *("ack_lost", "answer_lost", "forged", "repeat_dropped"),
     *("disk_away", "commit_failed", "write_refused", "clock_jump", "tried_again", "key_turned"),
     *("paused", "decided_twice", "decided_against", "cap_changed", "text_changed"),
-    *("blocked", "by_hand", "merged", "wish: stop", "wish: stop at due", "wish: start"),
+    *("blocked", "by_hand", "by_hand_twice", "merged"),
+    *("wish: stop", "wish: stop at due", "wish: start"),
 )
 _SLOW_S: Final = 1.0
 

@@ -17,7 +17,7 @@ from bot.console.room import byhand, here, roles, said
 from bot.contract import clock as clocks
 from bot.policy import overrides
 from bot.policy.lifecycle import State
-from bot.store import events
+from bot.store import events, tables
 from tests.dst import outside, told
 
 CAPS: Final = (150_000, 300_000, 800_000, 5_000_000)
@@ -25,6 +25,7 @@ WORDS: Final = ("Bonjour. Un non se respecte. STOP", "Bonjour. Merci de ne plus 
 BY_HAND: Final = "Bonjour. C'est une personne qui vous écrit cette fois."
 WHO: Final = "dst"
 _TURNS: Final = 12
+_r = tables.replies
 
 
 class Moderators:
@@ -135,13 +136,22 @@ class Moderators:
         self._run.faults["blocked"] += 1
 
     async def write_by_hand(self) -> None:
-        """Answer somebody whose reply waits, in words of one's own."""
-        rooms = self._house()
+        """Answer somebody whose reply waits, in words of one's own; sometimes two do at once."""
         waiting = self._run.disk._read(lambda tx: outbox.in_state(tx, State.SCHEDULED, 20))
         people = sorted({row["person_id"] for row in waiting if row["automatic"]})
         if not people:
             return
         who = self._draw.choice(people)
+        twice = self._draw.random() < 0.4
+        self._run.faults["by_hand"] += 1
+        self._run.faults["by_hand_twice"] += twice
+        await asyncio.gather(*(self._answer(who) for _ in range(1 + twice)))
+        if twice:
+            replaced = self._run.disk._read(functools.partial(_replaced, who=who))
+            self._run.outside.effects["by_hand_twice"] += replaced
+
+    async def _answer(self, who: int) -> None:
+        rooms = self._house()
         await rooms.intake._context.ids.top_up(self._run.disk, 8)
 
         def work(tx: sa.Connection) -> int:
@@ -164,7 +174,13 @@ class Moderators:
             return len(found)
 
         await self._write(work)
-        self._run.faults["by_hand"] += 1
+
+
+def _replaced(tx: sa.Connection, *, who: int) -> bool:
+    mine = sa.select(_r.c.id).where(
+        _r.c.person_id == who, ~_r.c.automatic, _r.c.state == State.CANCELLED
+    )
+    return tx.execute(mine).first() is not None
 
 
 def _held(tx: sa.Connection) -> Sequence[Mapping[str, Any]]:

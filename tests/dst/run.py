@@ -117,8 +117,7 @@ class Player:
         except exc.SQLAlchemyError as error:
             self.run.odd.append(f"the database is of no use any more: {type(error).__name__}")
         await self._end()
-        # Whoever judges brings nothing of ours along.
-        self.run.disk.reconnect()
+        self.run.disk.over()
         for network in self.run.networks.values():
             network.close()
         return self.run

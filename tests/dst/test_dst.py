@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import os
 import random
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,6 +55,24 @@ def test_no_promise_is_broken(seed: int) -> None:
 def test_the_same_seed_is_the_same_run() -> None:
     """Also in another process, whose dictionaries and sets are in another order."""
     assert _hash_in_process("4711") == dst.history_hash(runs.play(5, SHORT))
+
+
+def test_a_run_that_was_judged_is_gone_and_so_is_its_disk() -> None:
+    """Two megabytes each, and a soak plays them by the ten thousand."""
+    # The first stays for the engine that it made, the last for the next statement of the same.
+    runs.play(4, SHORT)
+    gone = _gone()
+    runs.play(6, SHORT)
+    # The second is for what the first gave back.
+    gc.collect()
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+
+
+def _gone() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
+    run = runs.play(5, SHORT)
+    assert not check.faults(run)
+    return weakref.ref(run.points), weakref.ref(run.disk._driven())
 
 
 def _hash_in_process(seed_of_hashes: str) -> str:

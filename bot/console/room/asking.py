@@ -121,12 +121,19 @@ def reply(tx: sa.Connection, here: Here, asked: Asked) -> Answer:
         (here.t("price", "prix"), str(money.Money(total, here.core.budget.currency))),
         *linter.verdict(tx, here, asked.text)[:1],
     ]
-    first = max(one.row["first_ms"] for one in found) + here.core.reply.delay_min_s * 1000
+    replaced = [one for one in found if one.written]
+    rows += [(here.t("replaces", "remplace"), f"« {byhand.words(here, one)} »") for one in replaced]
+    first = max(byhand.leaves_ms(here, one) for one in found)
     if first > here.now_ms:
         rows.append((here.t("leaves", "part"), here.at(first)))
     foot = _second(here) if many else (here.t("✅ send, ❌ leave it", "✅ envoyer, ❌ laisser"),)
     card = cards.Card(lines=(f"« {asked.text} »",), rows=tuple(rows), foot=foot)
-    data = {"persons": [one.person for one in found], "text": asked.text, "micros": total}
+    data = {
+        "persons": [one.person for one in found],
+        "text": asked.text,
+        "micros": total,
+        "replaces": [one.row["id"] for one in replaced],
+    }
     return _question(here, prompts.Kind.REPLY, data, card)
 
 

@@ -153,8 +153,22 @@ def _reply(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
             ),
             ok=False,
         )
+    replaces = prompt.data.get("replaces", ())
+    if any(one.written and one.row["id"] not in replaces for one in found):
+        return _answered(here)
     due_ms = byhand.send(tx, here, found, text)
     return line(_leaves(here, len(found), due_ms))
+
+
+def _answered(here: Here) -> Answer:
+    return line(
+        here.t(
+            "Somebody answered by hand meanwhile; it has not left yet. Ask again to replace it.",
+            "Quelqu'un a répondu à la main entre-temps, et ce n'est pas encore parti : redemandez "
+            "pour le remplacer.",
+        ),
+        ok=False,
+    )
 
 
 def _leaves(here: Here, n: int, due_ms: int) -> str:
@@ -244,6 +258,8 @@ def _ready(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
             here.t("Too late: nothing of theirs waits.", "Trop tard : plus rien n'attend."),
             ok=False,
         )
+    if found[0].written:
+        return _answered(here)
     text = handwords.ready(lane, found[0].row["language"])
     due_ms = byhand.send(tx, here, found, text, lane=lane)
     return line(_leaves(here, 1, due_ms))
@@ -264,8 +280,15 @@ def _usual(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
 
 
 def _nothing(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
-    byhand.end(tx, [prompt.data["person"]])
+    written = byhand.end(tx, [prompt.data["person"]])
     audit.note(tx, here.now_ms, here.who, "no_reply", persons=[prompt.data["person"]])
+    if written:
+        return line(
+            here.t(
+                "Nothing more will be sent; what somebody wrote by hand still leaves.",
+                "Rien d'autre ne partira ; ce que quelqu'un a écrit à la main part encore.",
+            )
+        )
     return line(here.t("Nothing will be sent.", "Rien ne partira."))
 
 

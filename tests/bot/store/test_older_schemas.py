@@ -97,14 +97,73 @@ def test_there_are_older_ones() -> None:
 @pytest.mark.case("C39")
 @pytest.mark.parametrize("old", revisions()[:-1])
 async def test_an_older_schema_becomes_todays_and_keeps_its_rows(
-    store: database.Store, old: str
+    store: database.Store, old: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", schema.__name__)
     await store.write(lambda tx: as_of(tx, old))
     for statement in (PERSON, REPLY):
         await rows.run(store, sa.text(statement))
     assert await store.write(schema.upgrade) == (old, schema.HEAD)
     kept = await store.read(lambda tx: [tuple(row) for row in tx.execute(sa.text(KEPT))])
     assert kept == [(7, 4, 9, "scheduled", 2, 0)]
+    assert await store.read(shape) == TODAY
+    # It may take minutes, and whoever starts the program waits for them.
+    (told,) = [one for one in caplog.records if one.name == schema.__name__]
+    assert "older" in told.getMessage()
+
+
+AUTOMATIC = 20
+
+
+@pytest.mark.case("C39")
+@pytest.mark.parametrize("old", ["0001", "0002"])
+async def test_of_two_answers_by_hand_the_upgrade_keeps_one(
+    store: database.Store, old: str
+) -> None:
+    await store.write(lambda tx: as_of(tx, old))
+    await rows.run(store, sa.text(PERSON))
+    insert = (
+        "INSERT INTO replies (id, person_id, automatic, state, reason, network, channel, "
+        "own_address, language, first_ms, due_ms, window_ms, attempts, text_enc, address_enc) "
+        "VALUES (:id, :person, :automatic, :state, 'by_hand', 'sms', 'sms', 'ours', 'fr', 1, :due, "
+        "4, 0, :text, :text)"
+    )
+
+    async def add(row: int, person: int, state: str, due: int, text: bytes | None = b"x") -> None:
+        told = {"id": row, "person": person, "state": state, "due": due, "text": text}
+        statement = sa.text(insert).bindparams(**told, automatic=row == AUTOMATIC)
+        await rows.run(store, statement)
+
+    # Two that wait: the one due first. One on its way beside one that waits; two on their way.
+    await add(10, 7, "scheduled", 30)
+    await add(11, 7, "held", 20)
+    await add(12, 8, "scheduled", 1)
+    await add(13, 8, "sending", 50)
+    await add(14, 9, "sending", 2)
+    await add(15, 9, "sending", 1)
+    # Two that say nothing yet; and what is no answer by hand, or over.
+    await add(16, 7, "held", 5, None)
+    await add(17, 7, "held", 6, None)
+    await add(18, 7, "sent", 1)
+    await add(19, 7, "sent", 1)
+    await add(AUTOMATIC, 7, "scheduled", 1, None)
+    await store.write(schema.upgrade)
+    query = sa.text("SELECT id, state, text_enc IS NULL, address_enc IS NULL FROM replies")
+    found = {row[0]: tuple(row[1:]) for row in await store.read(lambda tx: list(tx.execute(query)))}
+    gone, kept = (True, True), (False, False)
+    assert found == {
+        10: ("cancelled", *gone),
+        11: ("held", *kept),
+        12: ("cancelled", *gone),
+        13: ("sending", *kept),
+        14: ("unknown", *gone),
+        15: ("sending", *kept),
+        16: ("held", *gone),
+        17: ("cancelled", *gone),
+        18: ("sent", *kept),
+        19: ("sent", *kept),
+        AUTOMATIC: ("scheduled", *gone),
+    }
     assert await store.read(shape) == TODAY
 
 

@@ -63,6 +63,44 @@ async def test_one_gesture_answers_distress_at_once_in_its_language(floor: Floor
     assert len(floor.phones.sent) == 1
 
 
+async def test_what_the_gesture_sends_is_what_was_shown(floor: Floor) -> None:
+    """The language is that of the reply that waits, whatever he writes later."""
+    await floor.writes(1, "bonjour, merci")
+    await floor.writes(1, "please, i want to die, would you call me")
+    await floor.step()
+    prompt = asked(floor)
+    await floor.reacts(CLEO, prompt, "1️⃣")
+    await floor.sends()
+    (sent,) = floor.phones.sent
+    assert sent.text == handwords.ready(Lane.DISTRESS, "fr")
+    assert sent.text[:40] in prompt.plain
+
+
+@pytest.mark.parametrize("later", ["sent", "unknown"])
+async def test_distress_while_the_reply_is_being_sent_is_answered_by_hand(
+    floor: Floor, later: str
+) -> None:
+    await floor.writes(1, "salut")
+    await moved(floor, "sending")
+    await floor.writes(1, CANARY)
+    assert await states(floor) == [(True, "sending"), (False, "held")]
+    await moved(floor, later)
+    await floor.step()
+    await floor.reacts(CLEO, asked(floor), "1️⃣")
+    await floor.sends()
+    assert [one.text for one in floor.phones.sent] == [handwords.ready(Lane.DISTRESS, "fr")]
+
+
+async def moved(floor: Floor, state: str) -> None:
+    """The usual reply is in this state now."""
+    usual = sa.update(tables.replies).where(tables.replies.c.automatic)
+
+    def work(tx: sa.Connection) -> None:
+        tx.execute(usual.values(state=state))
+
+    await floor.store.write(work)
+
+
 @pytest.mark.case("C16")
 async def test_a_wrong_number_is_answered_when_the_delay_is_over(floor: Floor) -> None:
     await floor.writes(1, "désolé, mauvais numéro")
