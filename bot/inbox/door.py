@@ -58,7 +58,8 @@ def keep(
         written, done = fold.fold(context, rest, known, context.ids.take)
         save.folded(tx, context, known, written, now_ms)
         rest = rest[done:]
-        if rest and not done:
+        if rest:
+            # Where it ended early, the next message joins persons.
             merge.join(tx, load.known(tx, rest[:1]).owners(rest[0]), rest[0].at_ms)
     return items
 

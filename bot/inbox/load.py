@@ -89,9 +89,8 @@ def items(
 
 def ordered(batch: list[state.Item]) -> list[state.Item]:
     """In place: by time of receipt, then by the provider's id."""
-    if len(batch) > 1:
-        # An id is unique within its channel only.
-        batch.sort(key=lambda item: (item.at_ms, item.message.provider_id, item.message.channel))
+    # An id is unique within its channel only.
+    batch.sort(key=lambda item: (item.at_ms, item.message.provider_id, item.message.channel))
     return batch
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ _CURSOR = statements.upsert(tables.cursors).on_conflict_do_update(
 
 def seen(tx: sa.Connection, batch: Sequence[state.Item], now_ms: int) -> None:
     """Remember ids; plain inserts, so that a parallel twin fails here and runs again."""
-    rows = [{"hash": h, "at_ms": now_ms} for item in batch for h in set(item.fresh)]
+    rows = [{"hash": h, "at_ms": now_ms} for item in batch for h in item.fresh]
     _SEEN.many(tx, rows)
 
 
@@ -67,7 +68,7 @@ def folded(
     _IDENTITIES.many(tx, written.identities)
     told = _lanes(tx, written.lanes)
     _cancel(tx, changed)
-    outbox.add(tx, [{"address_enc": None, **row} for row in written.replies])
+    outbox.add(tx, written.replies)
     _push(tx, changed)
     _INBOUND.many(tx, written.inbound)
     flood(tx, written)
@@ -88,7 +89,7 @@ def _lanes(tx: sa.Connection, found: Sequence[state.Lane]) -> list[state.Lane]:
     """Those that are news: what is held for a moderator already is not told again."""
     if not found:
         return []
-    asides = [one.reply_id for one in found if one.aside]
+    asides = [one.reply_id for one in found if one.language is None]
     fresh = outbox.set_aside(tx, asides, decision.Reason.PRIORITY)
     known = outbox.by_hand(tx, {one.person_id for one in found if one.row is not None})
     told, rows = [], []
@@ -98,8 +99,9 @@ def _lanes(tx: sa.Connection, found: Sequence[state.Lane]) -> list[state.Lane]:
                 continue
             known.add(one.person_id)
             rows.append(one.row)
-        if not one.aside or one.reply_id in fresh:
-            told.append(one)
+        language = one.language or fresh.get(one.reply_id)
+        if language is not None:
+            told.append(dataclasses.replace(one, language=language))
     outbox.add(tx, rows)
     return told
 
@@ -127,8 +129,6 @@ def _new(person: state.Person) -> dict[str, Any]:
         "messages": person.added,
         "blocked_until_ms": person.blocked_until_ms,
         "opted_out_ms": person.opted_out_ms,
-        "blocked_ms": None,
-        "merged_into": None,
     }
 
 
@@ -154,8 +154,6 @@ def _cancel(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
             [
                 {
                     "id": w.reply_id,
-                    "person_id": p.id,
-                    "window_ms": w.window_ms,
                     "due_ms": w.due_ms,
                     "reason": decision.Reason.OPTED_OUT,
                     "address_enc": None,
@@ -164,6 +162,8 @@ def _cancel(tx: sa.Connection, changed: Sequence[state.Person]) -> None:
                 for w in p.cancelled
                 if w.state == before
             ],
+            # The fold did, and may have given him another one since, that ends as this one did.
+            gives_back=False,
         )
 
 

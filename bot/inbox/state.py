@@ -42,7 +42,6 @@ class Waiting:
     # A later attempt: the one before it went out, and the window is that one's.
     again: bool = False
     row: dict[str, Any] | None = None
-    cancel: bool = False
     pushed: bool = False
     priority: bool = False
 
@@ -99,16 +98,16 @@ class Known:
 class Lane:
     """Somebody should read a message first. `lane` as in policy.distress.
 
-    `reply_id`: the reply that waits for that. `row`: of one that is made only so that somebody
-    who was answered before can be answered by hand. `aside`: it was scheduled or held before.
+    `reply_id`: the reply that waits for that. `language`: of that reply, None where it waited
+    before and only its row knows. `row`: of one that is made only so that somebody whose reply
+    went out can be answered by hand.
     """
 
     person_id: int
     reply_id: int
     lane: str
-    language: str
+    language: str | None
     row: dict[str, Any] | None = None
-    aside: bool = False
 
 
 @dataclasses.dataclass(slots=True)

@@ -12,7 +12,8 @@ import pytest
 from bot.contract import messages
 from bot.inbox import door, state
 from bot.policy import delay, proof, settings
-from bot.store import database, tables
+from bot.policy.flood import words
+from bot.store import database, events, people, ratios, tables
 from tests.bot.store import rows
 
 WORD = "PROOF-ABCDEFGH23"
@@ -129,6 +130,15 @@ async def test_writing_on_moves_the_reply_and_a_call_does_not(
     assert reply["due_ms"] == delay.again(rows.NOW_MS, due, at_ms, rows.CORE.reply) > due
 
 
+async def test_writing_on_at_once_moves_the_reply_as_well(store: database.Store) -> None:
+    due = due_ms("a", rows.NOW_MS)
+    late_s = (due - rows.NOW_MS) / 1000 - 1
+    await take(store, rows.message("a"), rows.message("b", "tu dors ?", at_s=late_s))
+    (reply,) = await rows.rows(store, tables.replies)
+    at_ms = rows.NOW_MS + round(late_s * 1000)
+    assert reply["due_ms"] == delay.again(rows.NOW_MS, due, at_ms, rows.CORE.reply) > due
+
+
 async def test_somebody_answered_before_gets_a_row_for_a_hand_written_answer(
     store: database.Store,
 ) -> None:
@@ -144,3 +154,119 @@ async def test_somebody_answered_before_gets_a_row_for_a_hand_written_answer(
     assert (event["person"], event["reply"]) == (made["person_id"], made["id"])
     assert event["lane"]
     assert event["language"] == made["language"]
+    # He who reads it first reads the words; of the one before nothing is kept.
+    none, kept = await rows.rows(store, tables.inbound)
+    place = people.text_place(made["person_id"], rows.NOW_MS + 60_000)
+    assert (none["text_enc"], rows.KEYS.open(kept["text_enc"], place)) == (None, "je veux mourir")
+
+
+async def test_a_reply_keeps_the_words_that_it_answers(store: database.Store) -> None:
+    told = rows.context()
+    await take(store, rows.message("a", "gare centrale", sender=rows.phone(1)), context=told)
+    (reply,) = await rows.rows(store, tables.replies)
+    spoken = (rows.phone(1)[:-4], *words.of("gare centrale"))
+    assert words.unpack(reply["words"]) == tuple(map(told.hashed, spoken))
+
+
+async def test_each_person_who_opts_out_is_told_once(store: database.Store) -> None:
+    batch = [rows.message(f"n{n}", "STOP", sender=rows.phone(1 + n % 2), at_s=n) for n in range(4)]
+    await take(store, *batch)
+    assert await told(store, "opt_outs") == [{"n": 2}]
+
+
+async def test_a_stop_gives_back_the_window_of_what_it_cancels_and_no_other(
+    store: database.Store,
+) -> None:
+    """A later attempt's window is of the one that went out, another window of another reply."""
+    waits = {"window_ms": rows.WINDOW_MS, "address_enc": None}
+    await rows.put_replies(
+        store,
+        rows.reply(1, "failed", retry_of=None, **waits),
+        *(rows.reply(n, "scheduled", retry_of=1 if n == 2 else None, **waits) for n in (2, 3, 4)),
+    )
+    later = tables.persons.update().where(tables.persons.c.id == 3)
+    await rows.run(store, later.values(blocked_until_ms=rows.WINDOW_MS + 1))
+    for n in (2, 3, 4):
+        found = rows.KEYS.hash_address("sms", rows.phone(n))[0]
+        await rows.put(store, tables.identities, {"hash": found, "person_id": n})
+    await take(store, *(rows.message(f"n{n}", "STOP", sender=rows.phone(n)) for n in (2, 3, 4)))
+    persons = await rows.rows(store, tables.persons)
+    assert {row["id"]: row["blocked_until_ms"] for row in persons} == {
+        1: rows.WINDOW_MS,
+        2: rows.WINDOW_MS,
+        3: rows.WINDOW_MS + 1,
+        4: 0,
+    }
+    states = [row["state"] for row in await rows.rows(store, tables.replies)]
+    assert states == ["failed", *["cancelled"] * 3]
+
+
+async def test_who_was_never_to_be_answered_has_no_window(store: database.Store) -> None:
+    call = rows.message("a", "", kind=messages.Kind.CALL)
+    await take(store, call, rows.message("b", "STOP", sender=rows.phone(1)))
+    persons = await rows.rows(store, tables.persons)
+    assert [row["blocked_until_ms"] for row in persons] == [0, 0]
+
+
+async def test_what_is_kept_of_a_message_is_what_later_decisions_need(
+    store: database.Store,
+) -> None:
+    phone = rows.phone(1)
+    await take(
+        store,
+        rows.message("a", "salut", sender=phone, parts=2),
+        rows.message("b", "re", sender=phone, at_s=1),
+        rows.message("c", "allo", sender="aci-1", network="signal", at_s=2),
+        rows.message("d", "moi", sender=rows.OURS, at_s=3),
+        rows.message("e", "info", sender="36180", at_s=4),
+    )
+    replies = await rows.rows(store, tables.replies)
+    persons = [row["id"] for row in await rows.rows(store, tables.persons)]
+    assert (len(replies), len(persons)) == (2, 4)
+    block = rows.KEYS.hash("prefix", phone[:-4])
+    number = {"country": "FR", "number_type": "fiction", "prefix": block}
+    none = {"country": None, "number_type": None, "prefix": None}
+    usual = {"channel": "sms", "network": "sms", "kind": "text", "parts": 1, "text_enc": None}
+    signal = usual | {"channel": "signal", "network": "signal"}
+    first = {"decision": "reply", "reason": "first_contact", "first": True}
+    again = {"decision": "silence", "reason": "pending", "first": False}
+    silent = {"decision": "silence", "reply_id": None, "first": True}
+    own, short = {"reason": "own_number"}, {"reason": "short_code"}
+    expected = [
+        usual | first | number | {"reply_id": replies[0]["id"], "length": 5, "parts": 2},
+        usual | again | number | {"reply_id": replies[0]["id"], "length": 2},
+        signal | first | none | {"reply_id": replies[1]["id"], "length": 4},
+        usual | silent | none | own | {"length": 3},
+        usual | silent | none | short | {"length": 4, "number_type": "short_code"},
+    ]
+    of = [persons[0], persons[0], *persons[1:]]
+    found = await rows.rows(store, tables.inbound)
+    for n, (row, want, person) in enumerate(zip(found, expected, of, strict=True)):
+        fixed = want | {"person_id": person, "received_ms": rows.NOW_MS + 1_000 * n}
+        assert {name: row[name] for name in fixed} == fixed
+        assert set(row) - set(fixed) == {"id"}
+
+
+async def test_every_message_is_counted_by_what_became_of_it(store: database.Store) -> None:
+    quotas = {
+        "sms": settings.Quota(sent_per_received=2.0),
+        "sms2": settings.Quota(parts_per_day=9),
+    }
+    context = rows.context(settings.Core(budget=settings.Budget(quotas=quotas)))
+    await take(
+        store,
+        *(rows.message(f"n{n}", sender=rows.phone(10 + n)) for n in range(3)),
+        *(rows.message(f"n{n}", sender=rows.phone(10), at_s=n) for n in (3, 4)),
+        rows.message("a", "STOP", sender=rows.phone(5)),
+        *(rows.message(f"b{n}", sender=rows.phone(7), channel="sms2", at_s=n) for n in (6, 7)),
+        rows.message("d", sender="aci-1", network="signal"),
+        context=context,
+    )
+    assert await store.read(events.totals) == {
+        "messages": 9,
+        "reply:first_contact": 5,
+        "silence:pending": 3,
+        "opt_out:stop": 1,
+        # Only where a ratio is asked for.
+        ratios.received("sms"): 6,
+    }
