@@ -164,6 +164,10 @@ def _take_over_stdlib(
         logger.propagate = True
     for name in _LOUD:
         logging.getLogger(name).setLevel(max(least, logging.WARNING))
+    # How they start and end is told in our own words; theirs are for whoever looks for a fault.
+    for name in _TRUSTED:
+        chatty = least if least <= logging.DEBUG else max(least, logging.WARNING)
+        logging.getLogger(name).setLevel(chatty)
 
 
 # ---------------------------------------------------------------- our own lines

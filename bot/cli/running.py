@@ -28,7 +28,8 @@ DEMO: Final = (
     'channels.sms.prices={default="0.08", FR="0.08", BE="0.09", CH="0.07", GB="0.04"}',
     'channels.signal.kind="simulator"',
     'channels.signal.network="signal"',
-    'channels.signal.addresses=["00000000-0000-4000-8000-000000000001"]',
+    # As people see a handle; one that is zero is nobody's.
+    'channels.signal.addresses=["alex.00"]',
     # Enough for a hurried week of people; a raid wants ten times as much.
     'budget.cap_day="60"',
     'budget.cap_month="1000"',

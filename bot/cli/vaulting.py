@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from bot.contract import address as contract
 
 T = TypeVar("T")
+# One person's share of it, and the reason that stood for their proof if any did.
+Work: TypeAlias = "Callable[[sa.Connection, opening.At, int, str | None], T]"
+Say: TypeAlias = "Callable[[options.Told, list[T]], None]"
 Whose = Annotated[
     str | None,
     typer.Argument(
@@ -45,19 +48,32 @@ _LONGEST: Final = 200
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("erase", epilog="Example: antirelou erase")(erase)
-    app.command("export", epilog="Example: antirelou export --json")(export)
+    _add(app, "erase", _erase, _say_erased, example="antirelou erase")
+    _add(app, "export", _export, _say_all, example="antirelou export --json")
 
 
-def erase(
-    address: Whose = None,
-    *,
-    proved_otherwise: Otherwise = None,
-    again: Again = False,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
+def _add(app: typer.Typer, name: str, work: Work[T], say: Say[T], *, example: str) -> None:
+    """A command that does `work` for each person who proved it, and says what came of it.
+
+    Its help is what `work` says of itself.
+    """
+
+    def command(
+        address: Whose = None,
+        *,
+        proved_otherwise: Otherwise = None,
+        again: Again = False,
+        config: options.ConfigFile = None,
+        set_: options.Overrides = None,
+        json_: options.Json = False,
+    ) -> None:
+        told = options.told(config, set_, json_)
+        say(told, _proved(told, name, address, proved_otherwise, again=again, work=work))
+
+    app.command(name, help=work.__doc__, epilog=f"Example: {example}")(command)
+
+
+def _erase(tx: sa.Connection, at: opening.At, person: int, why: str | None) -> vault_acts.Erased:
     """Forget a person who asked for it, after their proof.
 
     The proof is a word that they send from their own address.
@@ -65,15 +81,12 @@ def erase(
     Run it to get the word, and again when they have sent it. A keyed hash stays while a window,
     an opt-out or a block needs it.
     """
+    from bot.console import vault_acts  # noqa: PLC0415 (slow to import)
 
-    def work(tx: sa.Connection, at: opening.At, person: int) -> vault_acts.Erased:
-        from bot.console import vault_acts  # noqa: PLC0415 (slow to import)
+    return vault_acts.erase(tx, at.keys, person, now_ms=at.now_ms, who=at.who, why=why)
 
-        why = proved_otherwise
-        return vault_acts.erase(tx, at.keys, person, now_ms=at.now_ms, who=at.who, why=why)
 
-    told = options.told(config, set_, json_)
-    done = _proved(told, "erase", address, proved_otherwise, again=again, work=work)
+def _say_erased(told: options.Told, done: Sequence[vault_acts.Erased]) -> None:
     if told.as_json:
         from bot.console import results  # noqa: PLC0415 (slow to import)
 
@@ -88,37 +101,22 @@ def erase(
     typer.echo("Backups made before still hold it: they go when they are replaced.")
 
 
-def export(
-    address: Whose = None,
-    *,
-    proved_otherwise: Otherwise = None,
-    again: Again = False,
-    config: options.ConfigFile = None,
-    set_: options.Overrides = None,
-    json_: options.Json = False,
-) -> None:
+def _export(
+    tx: sa.Connection, at: opening.At, person: int, why: str | None
+) -> Mapping[str, object]:
     """All that is kept of a person, after their proof.
 
     The proof is a word that they send from their own address.
 
     Run it to get the word, and again when they have sent it. Hand the output to that person only.
     """
+    from bot.console import vault_acts  # noqa: PLC0415 (slow to import)
 
-    def work(tx: sa.Connection, at: opening.At, person: int) -> Mapping[str, object]:
-        from bot.console import vault_acts  # noqa: PLC0415 (slow to import)
+    currency = at.core.budget.currency
+    return vault_acts.export(tx, at.keys, person, currency, now_ms=at.now_ms, who=at.who, why=why)
 
-        return vault_acts.export(
-            tx,
-            at.keys,
-            person,
-            at.core.budget.currency,
-            now_ms=at.now_ms,
-            who=at.who,
-            why=proved_otherwise,
-        )
 
-    told = options.told(config, set_, json_)
-    done = _proved(told, "export", address, proved_otherwise, again=again, work=work)
+def _say_all(told: options.Told, done: Sequence[Mapping[str, object]]) -> None:
     if told.as_json:
         options.put_json({"persons": done})
         return
@@ -145,7 +143,7 @@ def _proved(
     reason: str | None,
     *,
     again: bool,
-    work: Callable[[sa.Connection, opening.At, int], T],
+    work: Work[T],
 ) -> list[T]:
     """What `work` says of each person who has proved it; ends where nobody has yet."""
     from bot.cli import opening  # noqa: PLC0415 (slow to import)
@@ -162,7 +160,7 @@ def _proved(
         )
         if sure and not again:
             proofs.used(tx, kind, place)
-            return [work(tx, at, one) for one in sure], None
+            return [work(tx, at, one, reason) for one in sure], None
         return [], _word(tx, at, kind, place, again=again)
 
     (done, word), _ = opening.write(told, act)

@@ -110,7 +110,7 @@ def _public_url(url: str) -> str:
 
 def _listen(value: object) -> object:
     """`127.0.0.1:9180` or `[::1]:9180` as host and port; empty is None."""
-    if value in {None, ""}:
+    if value is None or value == "":
         return None
     found = _LISTEN.match(value) if isinstance(value, str) else None
     if found is None or int(found[2]) > _PORTS:

@@ -6,7 +6,6 @@ Each value keeps its origin, so that a fault can say where to look. Values are n
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import re
 import stat
 import tomllib
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from bot.config import model
 from bot.config.faults import ConfigError, Fault, KeyPath, spelled
+from bot.contract import money
 
 PREFIX: Final = "ANTIRELOU_"
 _SECRET_WORDS: Final = frozenset(
@@ -26,8 +26,8 @@ _STRINGS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*")
 _STEP = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*(\.)?")
 _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|(end of document))\)\Z", re.DOTALL)
 _TWICE = re.compile(r"Cannot declare \('channels', '([^']*)'\) twice")
-# Beside its own error tomllib lets through what int, Decimal and the stack say.
-_NO_TOML: Final = (ValueError, decimal.InvalidOperation, RecursionError)
+# Beside its own error tomllib lets through what int, `money.exact` and the stack say.
+_NO_TOML: Final = (ValueError, RecursionError)
 _WORLD: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -96,7 +96,7 @@ def _value(path: KeyPath, raw: str) -> object:
     if looks_secret(path[-1]) or raw.startswith("+"):
         return raw
     try:
-        return tomllib.loads(f"v = {raw}", parse_float=decimal.Decimal)["v"]
+        return tomllib.loads(f"v = {raw}", parse_float=money.exact)["v"]
     except _NO_TOML:
         return raw
 
@@ -107,7 +107,7 @@ def _value(path: KeyPath, raw: str) -> object:
 def _read_file(gathered: Gathered, path: Path) -> None:
     text = _text(path)
     try:
-        gathered.tree = tomllib.loads(text, parse_float=decimal.Decimal)
+        gathered.tree = tomllib.loads(text, parse_float=money.exact)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_fault(path.name, str(error))]) from None
     except _NO_TOML:

@@ -61,6 +61,17 @@ def plain(micros: int) -> str:
     return f"{sign}{whole}.{places}"
 
 
+def exact(text: str) -> decimal.Decimal:
+    """A number as it is written, for readers of JSON and TOML (`parse_float`).
+
+    Raises ValueError for one that no decimal can hold (an exponent of twenty digits).
+    """
+    try:
+        return decimal.Decimal(text)
+    except decimal.InvalidOperation:
+        raise ValueError(f"{text[:40]!r} is not a decimal number") from None
+
+
 def parse(text: str | int | decimal.Decimal, currency: str) -> Money:
     """Read a decimal amount of major units.
 
@@ -68,7 +79,8 @@ def parse(text: str | int | decimal.Decimal, currency: str) -> Money:
     places (rounding somebody's price in silence would break the ledger) or twelve digits before
     the point. Floats are refused by the type: 0.1 is not 0.1.
     """
-    if isinstance(text, float | bool):
+    # A list would be taken for a sign, digits and an exponent.
+    if isinstance(text, bool) or not isinstance(text, str | int | decimal.Decimal):
         raise TypeError("money is read from text or integers, never from a float")
     try:
         value = decimal.Decimal(text)

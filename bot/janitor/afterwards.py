@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from bot.contract import bridge, messages
+from bot.janitor import questions
 from bot.policy.lifecycle import State
 from bot.store import database, tables
 
@@ -138,9 +139,7 @@ class Afterwards:
         way = self._bridges[row["channel"]]
         if not isinstance(way, bridge.DeletesAtProvider):
             return False
-        asked = asyncio.wait_for(way.delete(row["provider_id"]), DELETE_LIMIT_S)
-        # One bridge's trouble must not keep the others' messages.
-        (answer,) = await asyncio.gather(asked, return_exceptions=True)
+        answer = await questions.answer(way.delete(row["provider_id"]), DELETE_LIMIT_S)
         if isinstance(answer, BaseException):
             _log.warning("delete_failed", channel=row["channel"], error=type(answer).__name__)
         return answer is True

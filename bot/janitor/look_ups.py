@@ -9,7 +9,6 @@ met at a send does.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -17,8 +16,9 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
-from bot import ledger, outbox
+from bot import ledger
 from bot.contract import address, bridge
+from bot.janitor import questions
 from bot.policy import periods, settings
 from bot.policy.flood import snapshot
 from bot.store import database, events, tables, vault
@@ -79,9 +79,7 @@ class LookUps:
             if not whom:
                 continue
             out["looked_up"] += len(whom)
-            question = asyncio.wait_for(way.look_up(whom), LIMIT_S)
-            # A bridge that raises must not keep the others from being asked.
-            (answer,) = await asyncio.gather(question, return_exceptions=True)
+            answer = await questions.answer(way.look_up(whom), LIMIT_S)
             if isinstance(answer, bridge.ChallengedError):
                 tell = functools.partial(
                     events.challenge, at_ms=now_ms, channel=name, token=answer.token
@@ -107,17 +105,11 @@ class LookUps:
         if ledger.used(tx, f"first:{name}:{day}") >= quota.first_contacts_per_day:
             return self._asked[name], {}
         query = {"before_ms": now_ms + AHEAD_MS, "theirs": self._networks[name]}
-        found = tx.execute(_SOON, query).all()
+        found = tx.execute(_SOON, query).mappings().all()
         asked, seen = self._asked[name], self._flood()
-        fresh = [row for row in found if row.id not in asked and not seen.in_surge(row.first_ms)][
-            :BATCH
-        ]
+        fresh = [
+            row for row in found if row["id"] not in asked and not seen.in_surge(row["first_ms"])
+        ][:BATCH]
         n = ledger.grant(tx, f"look:{name}:{day}", len(fresh), quota.look_ups_per_day)
-        return {row.id for row in found}, {row.id: self._opened(row) for row in fresh[:n]}
-
-    def _opened(self, row: sa.Row[int, str, int, bytes]) -> address.Address | None:
-        try:
-            value = self._keys.open(row.address_enc, outbox.place(row.id))
-        except vault.SealedError:
-            return None
-        return address.Address(row.network, value)
+        turn = {row["id"]: questions.recipient(self._keys, row) for row in fresh[:n]}
+        return {row["id"] for row in found}, turn

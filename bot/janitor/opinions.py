@@ -9,7 +9,6 @@ a moderator; in a surge it takes its turn with those who are not in doubt.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ import structlog
 
 from bot import ledger, outbox
 from bot.contract import address, bridge
+from bot.janitor import questions
 from bot.policy import settings, texts
 from bot.policy.decision import Reason
 from bot.policy.flood import opinions, snapshot
@@ -160,11 +160,9 @@ class Opinions:
         on_topic = row["reason"] == Reason.NEW_TOPIC
         if not on_topic and not self._flood().in_surge(row["first_ms"]):
             return None
-        try:
-            value = self._keys.open(row["address_enc"], outbox.place(row["id"]))
-        except vault.SealedError:
+        number = questions.recipient(self._keys, row)
+        if number is None:
             return None
-        number = address.Address(row["network"], value)
         price = row["quoted_micros"] or self._price(row, number)
         if not number.is_e164 or not price:
             return None
@@ -186,9 +184,8 @@ class Opinions:
         """What the bridge says of these numbers; None if it failed and may have to be paid."""
         if not taken:
             return {}
-        question = asyncio.wait_for(way.bridge.opinions([d.number for d in taken]), ASK_LIMIT_S)
-        # A bridge that raises must not end the chore.
-        (answer,) = await asyncio.gather(question, return_exceptions=True)
+        asked = way.bridge.opinions([one.number for one in taken])
+        answer = await questions.answer(asked, ASK_LIMIT_S)
         if isinstance(answer, BaseException):
             _log.warning("opinions_failed", channel=way.channel, error=type(answer).__name__)
             return None

@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import sqlalchemy as sa
 import structlog
 
 from bot.contract import bridge, clock, intake
-from bot.janitor import afterwards, look_ups, opinions, retention, sealed, stuck, sweep, unsure
+from bot.janitor import (
+    afterwards,
+    gone,
+    look_ups,
+    opinions,
+    retention,
+    sealed,
+    stuck,
+    sweep,
+    unsure,
+)
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import database, vault
@@ -62,17 +72,25 @@ class _Forgetting:
     earlier run that was killed may owe it as well.
     """
 
-    def __init__(self, store: database.Store, core: settings.Core) -> None:
-        self._store, self._core = store, core
+    def __init__(
+        self, store: database.Store, core: settings.Core, channels: Collection[str]
+    ) -> None:
+        self._store, self._core, self._channels = store, core, channels
         self._owed = True
 
-    async def step(
-        self,
-        forget: Callable[[database.Store, settings.Core, int], Awaitable[dict[str, int]]],
-        now_ms: int,
-    ) -> Counts:
+    async def room(self, now_ms: int) -> Counts:
+        return await self._emptied(retention.room(self._store, self._core, now_ms))
+
+    async def rest(self, now_ms: int) -> Counts:
+        return await self._emptied(self._rest(now_ms))
+
+    async def _rest(self, now_ms: int) -> dict[str, int]:
+        counts = await retention.forget(self._store, self._core, now_ms)
+        return counts | await gone.forget(self._store, self._channels, now_ms)
+
+    async def _emptied(self, forgotten: Awaitable[dict[str, int]]) -> Counts:
         owed, self._owed = self._owed, True
-        counts = await forget(self._store, self._core, now_ms)
+        counts = await forgotten
         self._owed = (owed or any(counts.values())) and not await self._store.truncate()
         return counts
 
@@ -117,7 +135,7 @@ class Janitor:
         async def resealed(_now_ms: int) -> Counts:
             return await sealed.reseal(store, keys)
 
-        lapsed = _Forgetting(store, core).step
+        lapsed = _Forgetting(store, core, bridges)
         self.chores: tuple[Chore, ...] = (
             Chore(name="checkpoint", every_s=5, step=moved),
             Chore(name="early_receipts", every_s=5, step=settled),
@@ -132,12 +150,8 @@ class Janitor:
             Chore(name="sweep", every_s=300, step=functools.partial(sweeps.step, store)),
             Chore(name="afterwards", every_s=60, step=functools.partial(after.step, store)),
             Chore(name="reseal", every_s=3_600, step=resealed),
-            Chore(name="room", every_s=900, step=functools.partial(lapsed, retention.room)),
-            Chore(
-                name="forget",
-                every_s=6 * 3_600,
-                step=functools.partial(lapsed, retention.forget),
-            ),
+            Chore(name="room", every_s=900, step=lapsed.room),
+            Chore(name="forget", every_s=6 * 3_600, step=lapsed.rest),
         )
 
     async def step(self, name: str) -> Counts:

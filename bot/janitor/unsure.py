@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import structlog
 
 from bot import ledger, outbox
-from bot.contract import address, bridge, clock, messages, money
-from bot.janitor import stuck
+from bot.contract import bridge, clock, messages, money
+from bot.janitor import questions, stuck
 from bot.policy import settings
 from bot.store import database, events, tables, vault
 
@@ -110,24 +110,13 @@ class Asking:
         sent = bridge.SentReply(
             reply_id=outbox.key(self._keys, row["id"]),
             provider_id=row["provider_id"],
-            recipient=self._recipient(row),
+            recipient=questions.recipient(self._keys, row),
             sent_at=clock.from_ms(row["started_ms"]),
         )
-        question = asyncio.wait_for(way.fetch_status(sent), ASK_LIMIT_S)
-        # A bridge that raises must not keep the others from being asked.
-        (answer,) = await asyncio.gather(question, return_exceptions=True)
+        answer = await questions.answer(way.fetch_status(sent), ASK_LIMIT_S)
         if isinstance(answer, messages.DeliveryReceipt):
             return answer
         if isinstance(answer, BaseException):
             error = type(answer).__name__
             _log.warning("ask_failed", channel=row["channel"], error=error)
         return None
-
-    def _recipient(self, row: Mapping[str, Any]) -> address.Address | None:
-        if row["address_enc"] is None:
-            return None
-        try:
-            value = self._keys.open(row["address_enc"], outbox.place(row["id"]))
-        except vault.SealedError:
-            return None
-        return address.Address(row["network"], value)

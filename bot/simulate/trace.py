@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import decimal
 import gzip
 import io
 import json
@@ -159,7 +158,7 @@ class _Reader:
         text = self._line()
         if text is None:
             self._fault("expected the world (start, timezone, to, prices); the file is empty")
-        found = self._object(text, parse_float=decimal.Decimal)
+        found = self._object(text, parse_float=money.exact)
         signal = found.get("signal", [])
         if type(signal) is not list or not all(type(n) is str for n in signal):
             self._fault("expected signal: a list of numbers as text")

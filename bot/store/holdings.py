@@ -114,7 +114,8 @@ ALL: Final = (
         "stand in it under hashes keyed with the channel's own secret, 5,000 of each at the most; "
         "accounts that spoke up in the moderators' room uninvited",
         kept='look-ups 30 days (a "no" 7), messages 30 days, doubts 2 days, accounts 1 day; looked '
-        "through once a day while the channel runs",
+        "through once a day while the channel runs; all of a channel 30 days after it was taken "
+        "out of the settings",
         erased="stays: only the holder of `channels.NAME.secret` could tell whose a hash is",
     ),
     Holding(

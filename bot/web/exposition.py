@@ -38,7 +38,8 @@ def text(seen: seeing.Seen | None, ages: Mapping[str, float]) -> bytes:
 
 
 def _metrics(seen: seeing.Seen) -> Iterator[core.Metric]:
-    yield _gauge("antirelou_replies", "Replies that wait, by state", "state", seen.states.items())
+    waiting = "Replies that wait, by state; a long count is at most 20 times as old as it took"
+    yield _gauge("antirelou_replies", waiting, "state", seen.states.items())
     late = core.GaugeMetricFamily(
         "antirelou_late_seconds", "How long the oldest reply that is due has been due"
     )

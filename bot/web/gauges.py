@@ -6,6 +6,7 @@ makes no new series.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -29,6 +30,28 @@ _WAITING = {
 ALL: Final = "all"
 """The label of a pause that is everybody's."""
 
+RESTS: Final = 20
+"""A count is taken anew once so many times its cost has passed: ten million rows take seconds."""
+
+
+class _Waiting:
+    """How many replies wait in each state, each counted at its own pace."""
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer = timer
+        self._counts: dict[str, int] = {}
+        self._next_s = dict.fromkeys(_WAITING, 0.0)
+
+    def count(self, tx: sa.Connection) -> dict[str, int]:
+        for state, query in _WAITING.items():
+            began_s = self._timer()
+            if state in self._counts and began_s < self._next_s[state]:
+                continue
+            self._counts[state] = tx.execute(query).scalar_one()
+            ended_s = self._timer()
+            self._next_s[state] = ended_s + RESTS * (ended_s - began_s)
+        return dict(self._counts)
+
 
 class Gauges:
     """A snapshot taken by `refresh` (a worker), shown by `render` at each scrape."""
@@ -40,8 +63,13 @@ class Gauges:
         budget: settings.Budget | None = None,
         channels: Sequence[str] = (),
         now_ms: Callable[[], int] = lambda: 0,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Empty until the first refresh. `ages`: seconds since each worker and chore last ran."""
+        """Empty until the first refresh. `ages`: seconds since each worker and chore last ran.
+
+        `timer`: seconds by which the cost of a count is told.
+        """
+        self._waiting = _Waiting(timer)
         self._ages, self._now_ms = ages, now_ms
         self._budget, self._channels = budget or settings.Budget(), channels
         self._seen: seeing.Seen | None = None
@@ -64,7 +92,7 @@ class Gauges:
             "inbound_day": budget.inbound_alarm_day_micros,
         }
         self._seen = seeing.Seen(
-            states={state: tx.execute(q).scalar_one() for state, q in _WAITING.items()},
+            states=self._waiting.count(tx),
             late_ms=0 if due_ms is None else max(0, now_ms - due_ms),
             counts=events.totals(tx),
             used={name: used.get(scope, 0) for name, scope in scopes.items()},

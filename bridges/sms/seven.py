@@ -135,7 +135,7 @@ def signed(key: str, url: str, body: bytes, head: Mapping[bytes, bytes], now: dt
 def _json(raw: bytes) -> Any:  # noqa: ANN401 (JSON)
     """The value with exact decimals, None where there is none."""
     with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(raw.decode("utf-8"), parse_float=decimal.Decimal)
+        return json.loads(raw.decode("utf-8"), parse_float=money.exact)
     return None
 
 

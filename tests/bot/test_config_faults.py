@@ -46,6 +46,8 @@ def faults(
         ("[web]\nport = 65536", "a.toml:2: web.port: must be at most 65535; "),
         ('[web]\nadmin_listen = "0.0.0.0:9180"', "a.toml:1: web: admin_listen is open to other "),
         ('[web]\nadmin_listen = "here"', "a.toml:2: web.admin_listen: is no place to listen; "),
+        ("[web]\nadmin_listen = [1]", "a.toml:2: web.admin_listen: is no place to listen; "),
+        ("[web]\nadmin_listen = {}", "a.toml:2: web.admin_listen: is no place to listen; "),
         ('[web]\nadmin_listen = "127.0.0.1:99999"', "a.toml:2: web.admin_listen: is no place "),
         ('[web]\ntrusted_proxies = ["me"]', "a.toml:2: web.trusted_proxies[0]: is no address or"),
         ('[web]\nadmin_token = "x"', "a.toml:2: web.admin_token: is no good secret; "),

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot import outbox
-from bot.janitor import retention, sealed
+from bot.janitor import gone, retention, sealed
 from bot.store import database, tables, vault
 from tests.bot.store import rows
 from tests.bot.store.houses import house
@@ -82,6 +82,7 @@ async def test_retention_forgets_what_is_too_old(store: database.Store) -> None:
         "events": 2,
         "replies": 0,
         "persons": 0,
+        "gone_channels": 0,
     }
     assert (await here.janitor.step("room"))["words"] == 3
     assert [row["at_ms"] for row in await rows.rows(store, tables.seen)] == [old["seen"]]
@@ -91,6 +92,56 @@ async def test_retention_forgets_what_is_too_old(store: database.Store) -> None:
     assert [row["id"] for row in await rows.rows(store, tables.events)] == [3]
     assert (await here.reply(1))["address_enc"] is None
     assert (await here.reply(2))["address_enc"] is not None
+
+
+@pytest.mark.case("C34")
+async def test_what_a_channel_kept_goes_a_month_after_it_was_taken_out(
+    store: database.Store,
+) -> None:
+    """Its bridge, which goes by age, runs no more."""
+    here = house(store)
+    kept = [
+        {"channel": channel, "key": key, "value": "x"}
+        for channel, key in (
+            ("signal", "look-ups"),
+            ("signal", "sent-7"),
+            ("sms", "notes"),
+            ("", "opinions"),
+            ("room.hide", "1"),
+        )
+    ]
+    await rows.put(store, tables.storage, *kept)
+
+    async def left() -> set[tuple[str, str]]:
+        await here.janitor.step("forget")
+        found = await rows.rows(store, tables.storage)
+        return {(row["channel"], row["key"]) for row in found if not row["key"].startswith("core:")}
+
+    everything = {(row["channel"], row["key"]) for row in kept}
+    assert await left() == everything
+    here.pass_ms(gone.KEPT_DAYS * DAY_MS - 1)
+    assert await left() == everything
+    here.pass_ms(1)
+    ours = {("sms", "notes"), ("", "opinions"), ("room.hide", "1")}
+    assert await left() == ours
+    assert {row["channel"] for row in await rows.rows(store, tables.storage)} == {
+        channel for channel, _ in ours
+    }
+
+
+async def test_a_channel_that_comes_back_finds_what_it_left(store: database.Store) -> None:
+    await rows.put(store, tables.storage, {"channel": "signal", "key": "sent-7", "value": "x"})
+
+    async def step(day: int, *configured: str) -> list[str]:
+        await gone.forget(store, configured, NOW_MS + day * DAY_MS)
+        return [row["key"] for row in await rows.rows(store, tables.storage)]
+
+    await step(0)
+    # Back for a day, and the month begins anew.
+    assert await step(29, "signal") == ["sent-7"]
+    await step(30)
+    assert "sent-7" in await step(59)
+    assert await step(60) == []
 
 
 @pytest.mark.case("C34")

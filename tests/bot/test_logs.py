@@ -149,6 +149,20 @@ def test_servers_own_lines_are_shown_masked(out: io.StringIO) -> None:
     check_clean(out, "Listening on 127.0.0.1:80 for [number]")
 
 
+@pytest.mark.parametrize("name", ["uvicorn.error", "alembic.runtime.migration"])
+@pytest.mark.parametrize(
+    ("level", "shown"), [("debug", ["i", "w"]), ("info", ["w"]), ("warning", ["w"]), ("error", [])]
+)
+def test_servers_chatter_is_for_debugging_and_their_warnings_are_not(
+    name: str, level: str, shown: list[str]
+) -> None:
+    stream = io.StringIO()
+    logs.setup(level, "json", stream)
+    logging.getLogger(name).info("i")
+    logging.getLogger(name).warning("w")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == shown
+
+
 def test_levels_hold(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     logs.setup("warning", "json", stream)

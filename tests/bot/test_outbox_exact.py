@@ -110,18 +110,18 @@ async def test_what_waits_is_set_aside_once(store: database.Store) -> None:
     await rows.put_replies(
         store,
         rows.reply(1, "scheduled", **waits),
-        rows.reply(2, "held", **waits),
+        rows.reply(2, "held", language="en", **waits),
         rows.reply(3, "held", reason="raid", **waits),
         rows.reply(4, "sending", **waits),
         rows.reply(5, "scheduled", **waits),
     )
 
-    async def aside(*ids: int) -> set[int]:
+    async def aside(*ids: int) -> dict[int, str]:
         return await store.write(lambda tx: outbox.set_aside(tx, ids, "raid"))
 
-    assert await aside() == set()
-    assert await aside(1, 2, 3, 4) == {1, 2}
-    assert await aside(1, 2, 3, 4) == set()
+    assert await aside() == {}
+    assert await aside(1, 2, 3, 4) == {1: "fr", 2: "en"}
+    assert await aside(1, 2, 3, 4) == {}
     assert await whole(store, "state", "reason", "topic", "approved") == {
         1: ("held", "raid", None, False),
         2: ("held", "raid", None, False),

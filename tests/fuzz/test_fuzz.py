@@ -151,6 +151,7 @@ def test_a_secrets_file_with_an_odd_name_is_a_fault(file: str) -> None:
         (1, {"id": "a\x00b"}, "printable"),
         (1, {"id": "\ud800"}, "printable"),
         (0, {"start": "9999-12-31T00:00:00+00:00"}, "year"),
+        (0, {"sms_price_per_segment": {"currency": "EUR", "FR": [1, [2], 10**30]}}, "prices"),
         (0, {"start": "0001-01-01T00:00:00+14:00"}, "year"),
     ],
 )

@@ -83,6 +83,30 @@ async def test_the_demo_prints_an_address_that_opens(place: Place) -> None:
     assert [path.name for path in place.folder.iterdir()] == ["config.toml"]
 
 
+async def test_a_first_start_shows_an_address_and_little_else(place: Place) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "run", "--set", "web.admin_listen=127.0.0.1:0"),
+        cwd=place.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    seen: list[str] = []
+    async with asyncio.timeout(LIMIT_S):
+        while not any("ready" in line for line in seen):
+            seen.append((await process.stderr.readline()).decode())
+            assert seen[-1], seen
+        process.send_signal(signal.SIGTERM)
+        out, rest = await process.communicate()
+    lines = [line.strip() for line in (*seen, *rest.decode().splitlines())]
+    told = [re.sub(r"^\S+Z \[(\w+) *\] (\w+).*", r"\1 \2", line) for line in lines]
+    assert told[0] == "settings: config.toml"
+    assert re.fullmatch(r"open http://127\.0\.0\.1:\d+/phone/", told[1])
+    assert told[2:] == ["info ready", "info stopping", "info stopped"]
+    assert out == b""
+
+
 async def test_commands_act_on_a_running_installation(place: Place) -> None:
     process, url = await started(place, "run")
     try:

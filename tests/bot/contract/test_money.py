@@ -46,6 +46,19 @@ def test_amounts_in_and_out(text: str | int, micros: int, shown: str) -> None:
     assert (amount.micros, amount.decimal(), str(amount)) == (micros, shown, f"{shown} EUR")
 
 
+@pytest.mark.parametrize("odd", [[1, [2], 10**30], (0, (1,), 1), None])
+def test_what_is_no_number_is_no_money(odd: Any) -> None:  # noqa: ANN401 (wrong on purpose)
+    with pytest.raises(TypeError, match="from text or integers"):
+        money.parse(odd, "EUR")
+
+
+def test_a_number_no_decimal_can_hold_is_told_as_such() -> None:
+    assert money.exact("0.10") == decimal.Decimal("0.10")
+    for text in ("1e9999999999999999999999", "0e9999999999999999999999", "1e-9999999999999999999"):
+        with pytest.raises(ValueError, match="is not a decimal number"):
+            money.exact(text)
+
+
 @pytest.mark.parametrize("odd", [0.1, True, False, float("nan")])
 def test_floats_and_truths_are_no_money(odd: Any) -> None:  # noqa: ANN401 (wrong on purpose)
     with pytest.raises(

@@ -149,6 +149,17 @@ async def test_the_edge_is_asked_and_told_on_both_ways() -> None:
         assert (await said(listener, [POST]))[0][9:12] == b"200"
 
 
+@PARSERS
+@pytest.mark.parametrize(("size", "way"), [(65_536, "post"), (65_537, "asgi")])
+async def test_a_long_body_is_not_kept_on_the_short_way(
+    parser: Parser, size: int, way: str
+) -> None:
+    hook = Hook()
+    whole = odd(b"Content-Length: %d\r\n" % size, b"x" * size)
+    written, _ = await said(made(hook, parser, short=True), [whole])
+    assert (hook.ways, written[9:12]) == ([way], b"200")
+
+
 def test_lines_that_are_kept_are_few_and_say_nothing_of_anybody() -> None:
     ways = posts.of(made(Hook(), "httptools", short=True)._uvicorn.config.loaded_app)
     posts._known.clear()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Mapping
 
 import pytest
 
 from bot import build, config, registry
-from bot.cli import pricing
+from bot.cli import pricing, running
 from bot.contract import address, bridge
 from bot.policy import settings
 from bot.web import offering
+from bot.web.public import shapes, site, state
 from tests.fakes import world
 
 NUMBER = "+33639980000"
@@ -59,6 +61,25 @@ def test_a_qr_code_holds_another_picture_for_another_link() -> None:
 def test_a_short_code_has_none() -> None:
     short = world.World("sms")
     assert offering.link(short, "38080") is None
+
+
+# No account can have it: Signal gives out no number that is zero (libsignal, UsernameError).
+NOBODYS = re.compile(r"[a-z_][a-z0-9_]{2,31}\.00")
+
+
+@pytest.mark.parametrize(("file", "said"), [("config.example.toml", ()), (None, running.DEMO)])
+def test_a_newcomer_is_shown_addresses_as_people_know_them_and_nobodys(
+    project_root: pathlib.Path, file: str | None, said: tuple[str, ...]
+) -> None:
+    told = config.load(project_root / file if file else None, overrides=said, environ={})
+    bridges = pricing.make(told)
+    offered = tuple((name, own.address.value) for name, b in bridges.items() for own in b.addresses)
+    kinds = {name: channel.kind for name, channel in told.channels.items()}
+    page = site.Site(site.Setup(bridges=bridges, kinds=kinds))
+    sms, signal = page.offers(state.Seen(offered=offered))
+    assert sms.shown.startswith("+33 6 39 98 ")
+    assert NOBODYS.fullmatch(signal.shown)
+    assert shapes.drawn(signal.shown, signal.spoken) is not None
 
 
 def _core(told: config.Settings) -> settings.Core:

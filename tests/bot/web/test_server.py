@@ -89,6 +89,20 @@ async def _no_app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 
     raise AssertionError
 
 
+async def test_who_asks_is_the_socket_and_no_header() -> None:
+    """Proxies are `web.trusted_proxies`; uvicorn's own idea of them would believe this machine."""
+    seen: list[tuple[Any, str]] = []
+
+    async def tells(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI)
+        seen.append((scope["client"][0], scope["scheme"]))
+        await Site()(scope, receive, send)
+
+    told = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
+    async with running(tells) as listener, aiohttp.ClientSession(headers=told) as session:
+        await session.get(f"http://127.0.0.1:{listener.port}/")
+    assert seen == [("127.0.0.1", "http")]
+
+
 async def test_a_running_request_is_finished_at_the_end() -> None:
     site = Site()
     site.may.clear()

@@ -56,6 +56,20 @@ async def test_what_is_not_our_phones_gets_the_same_403_and_reaches_nobody() -> 
 
 
 @pytest.mark.case("C10")
+@pytest.mark.parametrize("name", ["X-Signature", "X-Timestamp", "Content-Type"])
+async def test_what_counts_is_given_once(name: str) -> None:
+    """Of two, a proxy may have judged the one and we the other."""
+    async with stage.over() as on:
+        body = json.dumps(phone.received()).encode()
+        headers = {one.lower(): value for one, value in phone.signature(body, NOW).items()}
+        headers |= {"content-type": "application/json"}
+        twice = {**headers, name: headers[name.lower()]}
+        path = "/sms/sms/events"
+        assert (await conformance.call(on.app, path, body=body, headers=twice)).status == 403
+        assert (await conformance.call(on.app, path, body=body, headers=headers)).status == 200
+
+
+@pytest.mark.case("C10")
 async def test_a_nul_never_reaches_the_core() -> None:
     async with stage.over() as on:
         assert (await on.post(phone.received("a\x00b\ud800"))).status == 200
