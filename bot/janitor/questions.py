@@ -29,6 +29,9 @@ def recipient(keys: vault.Vault, row: Mapping[str, Any] | sa.RowMapping) -> addr
 
 async def answer(question: Coroutine[Any, Any, T], limit_s: float) -> T | BaseException:
     """The answer, or what the bridge raised; TimeoutError after `limit_s`."""
-    asked = asyncio.wait_for(question, limit_s)
-    (told,) = await asyncio.gather(asked, return_exceptions=True)
+    try:
+        async with asyncio.timeout(limit_s):
+            (told,) = await asyncio.gather(question, return_exceptions=True)
+    except TimeoutError as late:
+        return late
     return told

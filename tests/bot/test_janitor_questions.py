@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -44,6 +45,20 @@ async def test_a_chore_that_is_ended_ends_its_question() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
+
+
+async def test_a_chore_that_is_ended_at_once_leaves_no_question_behind() -> None:
+    async def says() -> int:
+        return 7
+
+    question = says()
+    task = asyncio.create_task(questions.answer(question, 60.0))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # One that nobody ever awaited would warn when it is thrown away.
+    assert inspect.getcoroutinestate(question) == inspect.CORO_CLOSED
 
 
 def test_whom_a_reply_is_for() -> None:

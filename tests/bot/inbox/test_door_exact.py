@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.contract import address, intake, messages
+from bot.contract import address, intake, messages, money
 from bot.inbox import door
 from bot.policy.flood import snapshot
 from bot.store import database, events, tables, vault
@@ -50,7 +50,7 @@ async def test_a_batch_goes_on_after_a_merge_and_merges_again(together: bool) ->
         dataclasses.replace(
             both("g", at_s=6), sender=address.Address("signal", "aci-2"), fingerprint="f"
         ),
-        rows.message("h", sender=rows.phone(9), at_s=7),
+        rows.message("h", sender=rows.phone(9), at_s=7, cost=money.Money(5, "EUR")),
     ]
     async with rows.memory() as store:
         one = door.Inbox(store, rows.context(), rows.StillClock())
@@ -60,6 +60,8 @@ async def test_a_batch_goes_on_after_a_merge_and_merges_again(together: bool) ->
         states = [row["state"] for row in await rows.rows(store, tables.replies)]
         assert await rows.kinds(store) == ["merged", "merged"]
         found = await rows.rows(store, tables.inbound)
+        (cost,) = await rows.rows(store, tables.postings)
+    assert cost["amount_micros"] == 5
     assert merged == [None, 1, None, 1]
     assert states == ["scheduled", "cancelled", "scheduled", "cancelled"]
     assert [row["person_id"] for row in found] == [1, 2, 3, 1, 4, 1, 1, 3]
@@ -78,16 +80,16 @@ async def test_what_was_seen_before_is_counted_in_the_hour_it_came_again() -> No
     assert (again["n"], again["hour_ms"]) == (2, rows.NOW_MS - rows.NOW_MS % rows.HOUR_MS)
 
 
-async def test_a_channel_without_a_cursor_is_only_its_messages(store: database.Store) -> None:
-    one = door.Inbox(store, rows.context(), rows.StillClock())
-    async with asyncio.timeout(LIMIT_S):
+async def test_a_channel_without_a_cursor_is_only_its_messages() -> None:
+    async with rows.memory() as store:
+        one = door.Inbox(store, rows.context(), rows.StillClock())
         await one.accept([first(1)], channel="sms")
         await one.accept([first(2)], cursor="7")
         assert await one.cursor("sms") is None
         await one.accept([], channel="sms", cursor="")
         assert await one.cursor("sms") == ""
-    assert len(await rows.rows(store, tables.inbound)) == 2
-    assert len(await rows.rows(store, tables.cursors)) == 1
+        assert len(await rows.rows(store, tables.inbound)) == 2
+        assert len(await rows.rows(store, tables.cursors)) == 1
 
 
 @pytest.mark.case("C11")
@@ -104,6 +106,38 @@ async def test_half_a_cursor_makes_no_sweep(
         )
     assert [type(end) for end in ends[3:]] == [intake.NotStoredError] * 2
     assert ends[:3] == [None, None, None]
+
+
+@pytest.mark.case("C11")
+async def test_the_fuller_the_queue_the_more_a_message_must_be_worth(
+    store: database.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("REPEATS", 2), ("ALONE", 4), ("QUEUE", 8)):
+        monkeypatch.setattr(door, name, value)
+    one = door.Inbox(store, rows.context(), rows.StillClock())
+    await one.accept([first(0)])
+
+    def again(name: str) -> messages.InboundMessage:
+        return rows.message(name, sender=rows.phone(0))
+
+    sweep = one.accept([again("sweep")], channel="sms", cursor="1")
+    async with asyncio.timeout(LIMIT_S):
+        ends = await asyncio.gather(
+            one.accept([first(1)]),
+            one.accept([again("early")]),
+            one.accept([again("repeat")]),
+            one.accept([first(2)]),
+            one.accept([first(3)]),
+            one.accept([first(4)]),
+            one.accept([again("pair"), again("other")]),
+            sweep,
+            one.accept([first(5), first(6)]),
+            return_exceptions=True,
+        )
+    refused = [n for n, end in enumerate(ends) if isinstance(end, intake.NotStoredError)]
+    assert refused == [2, 5, 8]
+    assert sum(end is None for end in ends) == 6
+    assert one.waiting == 0
 
 
 @pytest.mark.case("C11")
