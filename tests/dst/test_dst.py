@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import json
 import logging
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -67,6 +69,36 @@ def test_a_run_that_was_judged_is_gone_and_so_is_its_disk() -> None:
     gc.collect()
     gc.collect()
     assert [one() for one in gone] == [None, None]
+
+
+def test_a_soak_goes_on_where_it_was_ended(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[tuple[int, int]] = []
+
+    def plays(first: int, count: int, jobs: int) -> dst.Sum:
+        if len(asked) == 2 * jobs:
+            asked.clear()
+            raise KeyboardInterrupt
+        asked.append((first, count))
+        found = dst.Sum()
+        for seed in range(first, first + count):
+            counts = {"messages": 50, "fewest crashes": seed % 7 + 3}
+            found.add(dst.Played(seed=seed, found=[], counts=counts, places={"here": 1}))
+        found.broken += [first] if first == dst.SOAK_FIRST else []
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        dst.soak(1_200, 1, plays=plays)
+    assert json.loads(dst.FIGURES.read_text())["soak"]["seeds"] == 1_000
+    # Two kinds of trouble at least never happened to these; and one seed broke.
+    assert dst.soak(1_200, 1, plays=plays) == 1
+    assert asked == [(dst.SOAK_FIRST + 1_000, 200)]
+    told = json.loads(dst.FIGURES.read_text())["soak"]
+    assert (told["seeds"], told["messages"], told["fewest crashes"]) == (1_200, 60_000, 3)
+    assert told["broken seeds"] == [dst.SOAK_FIRST]
+    assert not dst.SOAKED.exists()
 
 
 def _gone() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
