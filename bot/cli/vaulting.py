@@ -79,7 +79,7 @@ def _erase(tx: sa.Connection, at: opening.At, person: int, why: str | None) -> v
     The proof is a word that they send from their own address.
 
     Run it to get the word, and again when they have sent it. A keyed hash stays while a window,
-    an opt-out or a block needs it.
+    an opt-out or a block needs it; what was sent is removed at its provider where it is to be.
     """
     from bot.console import vault_acts  # noqa: PLC0415 (slow to import)
 
@@ -96,6 +96,12 @@ def _say_erased(told: options.Told, done: Sequence[vault_acts.Erased]) -> None:
         typer.echo(f"Forgotten: {one.messages} messages, {one.replies} replies.")
         if one.left:
             typer.echo(f"{one.left} replies may be on their way; they stay, without address.")
+        if one.at_provider:
+            typer.echo(
+                f"{one.at_provider} replies went out: the running antirelou has them removed at "
+                "their providers where `at_provider` says so. Until then, 30 days at the most, "
+                "the provider's name of each stays here, joined to nobody."
+            )
         if one.kept:
             typer.echo("A keyed hash stays while a window, an opt-out or a block needs it.")
     typer.echo("Backups made before still hold it: they go when they are replaced.")

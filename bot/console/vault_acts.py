@@ -26,6 +26,11 @@ _a = tables.audit
 # These may be out there; they are settled first, and hold no address meanwhile.
 _OUT: Final = (State.SENDING, State.UNKNOWN)
 _WAITS: Final = (State.HELD, State.SCHEDULED)
+_WENT_OUT: Final = (State.SENT, State.DELIVERED, State.FAILED)
+_OF_A_PERSON: Final = (
+    *("address_enc", "text_enc", "words", "topic", "opinion", "quoted_micros"),
+    *("written_channel", "written_address", "refused_by", "retry_of"),
+)
 # Kinds of events that name a person by number. Acts stay as acts: their trail is a chain.
 _NAMING: Final = ("priority", "proof", audit.KIND)
 _FORGOTTEN: Final = "forgotten"
@@ -33,11 +38,16 @@ _FORGOTTEN: Final = "forgotten"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """`kept`: whether a suppression entry stays; `left`: replies that must be settled first."""
+    """`kept`: whether a suppression entry stays; `left`: replies that must be settled first.
+
+    `at_provider`: how many of the replies went out under a provider's name, so that the janitor
+    still has to look whether they are removed there.
+    """
 
     messages: int
     replies: int
     left: int
+    at_provider: int
     kept: bool
 
 
@@ -72,7 +82,8 @@ def erase(
     gone = sa.select(_r.c.id).where(_r.c.person_id.in_(ids), _r.c.state.not_in(_OUT))
     gone_ids = list(tx.execute(gone).scalars())
     _forget_receipts(tx, gone_ids)
-    tx.execute(sa.delete(_r).where(_r.c.id.in_(gone_ids)))
+    at_provider = _disown(tx, gone_ids, now_ms)
+    tx.execute(sa.delete(_r).where(_r.c.id.in_(gone_ids), _r.c.person_id != people.NOBODY))
     left = tx.execute(
         sa.update(_r)
         .where(_r.c.person_id.in_(ids))
@@ -84,7 +95,24 @@ def erase(
     audit.note(tx, now_ms, who, "erase", persons=[person_id], why=why)
     # After the note, which makes an event too.
     _forget_events(tx, ids)
-    return Erased(messages=messages, replies=len(gone_ids), left=left, kept=kept)
+    return Erased(
+        messages=messages, replies=len(gone_ids), left=left, at_provider=at_provider, kept=kept
+    )
+
+
+def _disown(tx: sa.Connection, reply_ids: Sequence[int], now_ms: int) -> int:
+    """Of what went out only the provider's name of it stays, and what its price needs.
+
+    It is nobody's from now on; the janitor (`afterwards`) has it removed at the provider and
+    deletes it. How many.
+    """
+    out = sa.update(_r).where(
+        _r.c.id.in_(reply_ids), _r.c.provider_id.is_not(None), _r.c.state.in_(_WENT_OUT)
+    )
+    # By hand: no later attempt is made of such.
+    empty = dict.fromkeys(_OF_A_PERSON) | {"language": "", "own_address": "", "window_ms": 0}
+    told = {"person_id": people.NOBODY, "automatic": False, "first_ms": now_ms, "due_ms": now_ms}
+    return tx.execute(out.values(**empty, **told)).rowcount
 
 
 def _forget_receipts(tx: sa.Connection, reply_ids: Sequence[int]) -> None:

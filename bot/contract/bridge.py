@@ -141,7 +141,11 @@ class Bridge(Protocol):
         """
 
     async def send(self, reply: messages.OutboundReply) -> outcomes.Outcome:
-        """Send once, within the bridge's own time limit; never raises but CancelledError."""
+        """Send once, within the bridge's own time limit; never raises but CancelledError.
+
+        A pause or a STOP is asked for before this is called, and not again: what cannot begin to
+        leave within two seconds (no place, no connection, no keys) is NotNow, and is asked again.
+        """
 
     async def close(self) -> None:
         """Give back connections; called once, after the last send."""

@@ -8,6 +8,7 @@ turns into `unknown`: never into a second send.
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import random
 import time
@@ -29,6 +30,7 @@ _log = structlog.get_logger(__name__)
 
 BATCH: Final = 200
 ROUNDS: Final = 4
+"""Of each channel: one whose provider hangs holds up its own replies, till the send limit."""
 # A bridge has its own, shorter limit; past this one nobody knows what happened.
 SEND_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.25
@@ -70,7 +72,7 @@ class Dispatcher:
         self._core = core
         self._jumps = jumps.Jumps(moment)
         self._beat: Callable[[], None] = lambda: None
-        self._rounds: set[asyncio.Task[None]] = set()
+        self._rounds: dict[asyncio.Task[None], str] = {}
         self._claims = asyncio.Lock()
         self._asked: asyncio.Task[Mapping[str, str]] | None = None
 
@@ -98,6 +100,7 @@ class Dispatcher:
         due_ms = await self._store.read(outbox.next_due, short=True)
         if due_ms is None or due_ms > now_ms:
             return _NOTHING
+        self._plan.pace.full = self._full()
         work = functools.partial(claiming.claim, plan=self._plan, now_ms=now_ms, limit=BATCH)
         return await self._store.write(work, together=True)
 
@@ -211,7 +214,7 @@ class Dispatcher:
         """Until `stop` is set; rounds that began are finished, so that nothing is unknown.
 
         A round goes on by itself while the next is claimed, so that one slow send holds up
-        nobody else; ROUNDS bounds how many are under way.
+        nobody else; ROUNDS bounds how many are under way on each channel.
         """
         self._beat = beat
         repaired_s = float("-inf")
@@ -219,7 +222,7 @@ class Dispatcher:
             beat()
             moved = 0
             try:
-                if len(self._rounds) < ROUNDS:
+                if len(self._full()) < len(self._bridges):
                     claimed = await self._claim()
                     moved = claimed.moved
                     self._begin(claimed.sends)
@@ -234,10 +237,16 @@ class Dispatcher:
             await asyncio.wait(self._rounds)
 
     def _begin(self, claims: Sequence[claiming.Claim]) -> None:
-        if claims:
-            sending = asyncio.create_task(self._send(claims), name="sends")
-            self._rounds.add(sending)
-            sending.add_done_callback(self._rounds.discard)
+        for channel in dict.fromkeys(claim.channel for claim in claims):
+            theirs = [claim for claim in claims if claim.channel == channel]
+            sending = asyncio.create_task(self._send(theirs), name="sends")
+            self._rounds[sending] = channel
+            sending.add_done_callback(self._rounds.pop)
+
+    def _full(self) -> frozenset[str]:
+        """The channels that have as many rounds under way as they may."""
+        busy = collections.Counter(self._rounds.values())
+        return frozenset(channel for channel, rounds in busy.items() if rounds >= ROUNDS)
 
     async def _rest(self, stop: asyncio.Event) -> None:
         """Up to a quarter of a second, less if stopped; workers drift apart, so one is soon up."""

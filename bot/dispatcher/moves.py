@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,6 +13,9 @@ from bot.policy import decision, settings
 from bot.policy.decision import Step
 from bot.policy.lifecycle import State
 from bot.store import events, prepared, tables
+
+# Behind those of other channels that are due, so that these are reached.
+FULL_WAIT_MS: Final = 1_000
 
 _LATER = prepared.Prepared(
     sa.update(tables.replies)
@@ -24,7 +28,8 @@ _LATER = prepared.Prepared(
 class Pace:
     """Parts a second of each channel, over all rounds: a bucket that fills at the channel's rate.
 
-    In memory: after a restart a second's worth may leave at once, and no more.
+    `full`: channels that take no further round just now. In memory: after a restart a second's
+    worth may leave at once, and no more.
     """
 
     def __init__(self, quotas: Mapping[str, settings.Quota]) -> None:
@@ -33,6 +38,7 @@ class Pace:
         self._room: dict[str, float] = {}
         self._at_ms: dict[str, int] = {}
         self._queued: dict[str, int] = {}
+        self.full: AbstractSet[str] = frozenset()
 
     def begin(self, now_ms: int) -> None:
         """A new round: fill the buckets by the time that passed."""
@@ -48,17 +54,18 @@ class Pace:
 
     def wait_ms(self, channel: str, parts: int) -> int:
         """0 if these parts may be handed over now, else how long they wait behind the others."""
+        least_ms = FULL_WAIT_MS if channel in self.full else 0
         quota = self._quotas.get(channel)
         if quota is None or quota.parts_per_second is None:
-            return 0
+            return least_ms
         room, queued = self._room[channel], self._queued.get(channel, 0)
         # A message of more parts than the bucket holds goes when it is full.
-        if not queued and room >= min(parts, max(quota.parts_per_second, 1.0)):
+        if not least_ms and not queued and room >= min(parts, max(quota.parts_per_second, 1.0)):
             self._room[channel] = room - parts
             return 0
         self._queued[channel] = queued + parts
         lacking = max(queued + parts - room, 0.0)
-        return max(int(lacking / quota.parts_per_second * 1000), 1)
+        return max(int(lacking / quota.parts_per_second * 1000), 1, least_ms)
 
 
 class Moves:

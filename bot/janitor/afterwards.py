@@ -1,9 +1,10 @@
 """What is left to do once a reply is out: ask for prices told late, remove it at the provider.
 
 A provider may tell the price of a message only a day later, and nobody calls back for it. And
-where the operator wants it, the provider forgets the message once its price is known. Looks the
-replies through page by page, so that neither needs an index of its own. Must not send, and must
-not ask about unknown sends: that is `unsure`.
+where the operator wants it, the provider forgets the message once its price is known. What somebody
+forgotten since was sent (`people.NOBODY`) is kept for these two alone, and deleted when they are
+done. Looks the replies through page by page, so that none needs an index of its own. Must not send,
+and must not ask about unknown sends: that is `unsure`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import structlog
 from bot.contract import bridge, messages
 from bot.janitor import questions
 from bot.policy.lifecycle import State
-from bot.store import database, tables
+from bot.store import database, people, tables
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ GROWTH: Final = 3
 LONGEST_WAIT_MS: Final = 6 * 3_600_000
 # A price that did not come in three days does not come: the reservation goes on standing for it.
 GIVEN_UP_MS: Final = 3 * 86_400_000
+# What a provider did not remove in so long after somebody was forgotten, it does not remove.
+NOBODYS_KEPT_MS: Final = 30 * 86_400_000
 # One that stays `sent` gets no receipt any more.
 STAYS_SENT_MS: Final = 2 * 86_400_000
 
@@ -47,6 +50,7 @@ _OUT = sa.select(_r).where(
     sa.or_(
         sa.and_(_r.c.price_micros.is_(None), _r.c.reserved_micros > 0),
         _r.c.channel.in_(sa.bindparam("forgetting", expanding=True)),
+        _r.c.person_id == people.NOBODY,
     ),
 )
 _OUT = _OUT.order_by(_r.c.id)
@@ -55,6 +59,8 @@ _FORGET = (
     .where(_r.c.id == sa.bindparam("of"), _r.c.provider_id == sa.bindparam("was"))
     .values(provider_id=None)
 )
+# Whose it is, is asked again: somebody may have been forgotten since the page was read.
+_DROP = sa.delete(_r).where(_r.c.id == sa.bindparam("of"), _r.c.person_id == people.NOBODY)
 
 Row = Mapping[str, Any]
 Ask = Callable[[Row], Awaitable[messages.DeliveryReceipt | None]]
@@ -75,9 +81,10 @@ class Afterwards:
     async def step(self, store: database.Store, now_ms: int) -> dict[str, int]:
         """One page: how many prices were asked for, how many messages removed."""
         out = {"prices_asked": 0, "deleted": 0}
-        if not any(_able(way) for way in self._bridges.values()):
-            return out
         page, last = await store.read(self._page)
+        over = {row["id"]: row for row in page if self._is_dropped(row, now_ms)}
+        await self._drop(store, list(over.values()))
+        page = [row for row in page if row["id"] not in over]
         unpriced = [row for row in page if self._is_unpriced(row, now_ms)]
         done = [row for row in page if self._is_deletable(row, now_ms)]
         left = [*unpriced[ASKED:], *done[DELETED:]]
@@ -102,16 +109,31 @@ class Afterwards:
     def _is_unpriced(self, row: Row, now_ms: int) -> bool:
         """Out, paid for, and its price not told yet; its turn to be asked about."""
         started_ms = row["started_ms"] or now_ms
+        due_ms = self._next_ms.get(row["id"], started_ms + FIRST_WAIT_MS)
+        return due_ms <= now_ms and self._awaits_price(row, now_ms)
+
+    def _is_dropped(self, row: Row, now_ms: int) -> bool:
+        """What is nobody's, and has nothing left to do, or waited for it for long enough."""
+        if row["person_id"] != people.NOBODY:
+            return False
+        if now_ms - row["first_ms"] >= NOBODYS_KEPT_MS:
+            return True
+        way = self._bridges.get(row["channel"])
+        # A channel that was taken out may come back.
+        forgets = way is None or isinstance(way, bridge.DeletesAtProvider)
+        return not forgets and not self._awaits_price(row, now_ms)
+
+    def _awaits_price(self, row: Row, now_ms: int) -> bool:
         return (
             row["price_micros"] is None
             and bool(row["reserved_micros"])
-            and now_ms - started_ms < GIVEN_UP_MS
-            and self._next_ms.get(row["id"], started_ms + FIRST_WAIT_MS) <= now_ms
+            and now_ms - (row["started_ms"] or now_ms) < GIVEN_UP_MS
             and isinstance(self._bridges.get(row["channel"]), bridge.FetchesStatus)
         )
 
     def _is_deletable(self, row: Row, now_ms: int) -> bool:
-        if row["price_micros"] is None:
+        nobodys = row["person_id"] == people.NOBODY
+        if row["price_micros"] is None and (not nobodys or self._awaits_price(row, now_ms)):
             return False
         stays = row["state"] == State.SENT and now_ms - (row["sent_ms"] or now_ms) >= STAYS_SENT_MS
         ended = row["state"] in _ENDED or stays
@@ -133,7 +155,14 @@ class Afterwards:
         if gone:
             told = [{"of": row["id"], "was": row["provider_id"]} for row in gone]
             await store.write(lambda tx: tx.execute(_FORGET, told).rowcount)
+            await self._drop(store, gone)
         return len(gone)
+
+    @staticmethod
+    async def _drop(store: database.Store, rows: Sequence[Row]) -> None:
+        if rows:
+            told = [{"of": row["id"]} for row in rows]
+            await store.write(lambda tx: tx.execute(_DROP, told).rowcount)
 
     async def _is_gone(self, row: Row) -> bool:
         way = self._bridges[row["channel"]]
@@ -143,7 +172,3 @@ class Afterwards:
         if isinstance(answer, BaseException):
             _log.warning("delete_failed", channel=row["channel"], error=type(answer).__name__)
         return answer is True
-
-
-def _able(way: bridge.Bridge) -> bool:
-    return isinstance(way, bridge.FetchesStatus | bridge.DeletesAtProvider)

@@ -6,7 +6,7 @@ A bridge may raise, or never answer; neither may end a chore or keep other bridg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -31,7 +31,9 @@ async def answer(question: Coroutine[Any, Any, T], limit_s: float) -> T | BaseEx
     """The answer, or what the bridge raised; TimeoutError after `limit_s`."""
     try:
         async with asyncio.timeout(limit_s):
-            (told,) = await asyncio.gather(question, return_exceptions=True)
+            told: Sequence[T | BaseException] = await asyncio.gather(
+                question, return_exceptions=True
+            )
     except TimeoutError as late:
         return late
-    return told
+    return told[0]

@@ -18,7 +18,10 @@ _MENDS: Final = (
     ("malformed", "{name} is damaged: end the program, keep the file, antirelou restore a backup"),
     ("not a database", "{name} is damaged: end the program, antirelou restore a backup"),
     ("unable to open", "see that {name} and its folder are there and can be read and written"),
-    ("disk I/O", "the disk of {name} does not read or write; look at the system's log"),
+    (
+        "disk I/O",
+        "the disk of {name} does not read or write; look at the system's log and its mount",
+    ),
     ("locked", "another program holds {name}; end it"),
 )
 _ELSE: Final = "{name} must be there and reachable; it goes on by itself"

@@ -74,8 +74,11 @@ ALL: Final = (
         kept=f"{_k.persons_days} days (`persons_days`); the address until it was sent, expired or "
         "cancelled, 7 days at the most where nobody knows whether it was sent",
         erased="deleted; one that may be on its way stays without address and words, as long as "
-        "any other",
+        "any other; of one that went out its channel, country, state, times, price and the "
+        "provider's name of it stay, joined to nobody, until its price is known and it is removed "
+        "at the provider (`at_provider`), 30 days at the most",
         names=("id", "person_id", "retry_of"),
+        stays=("id",),
     ),
     Holding(
         table="receipts",

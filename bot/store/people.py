@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 
 from bot.store import tables
+
+NOBODY: Final = 0
+"""Whose a reply is that was sent to somebody forgotten since. Persons' numbers begin at 1."""
 
 _p = tables.persons
 

@@ -91,18 +91,24 @@ class Homeserver:
         *,
         query: Mapping[str, str] | None = None,
         limit_s: float = LIMIT_S,
+        connect_s: float | None = None,
     ) -> Body:
-        """One request; the JSON object that came back. Raises CallError."""
+        """One request; the JSON object that came back. Raises CallError.
+
+        `connect_s`: how long it may wait for a connection, with nothing sent; None: `limit_s`.
+        """
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        limit = aiohttp.ClientTimeout(total=limit_s, connect=connect_s)
         return await self._ask(
-            method, target, data, kind="application/json", query=query or {}, limit_s=limit_s
+            method, target, data, kind="application/json", query=query or {}, limit=limit
         )
 
     async def upload(self, data: bytes, kind: str, name: str) -> str:
         """Store a file; its `mxc://` address. Raises CallError."""
         query = {"filename": name} if name else {}
+        limit = aiohttp.ClientTimeout(total=LIMIT_S)
         told = await self._ask(
-            "POST", path("upload", under=MEDIA), data, kind=kind, query=query, limit_s=LIMIT_S
+            "POST", path("upload", under=MEDIA), data, kind=kind, query=query, limit=limit
         )
         uri = told.get("content_uri")
         if not isinstance(uri, str):
@@ -123,7 +129,7 @@ class Homeserver:
         *,
         kind: str,
         query: Mapping[str, str],
-        limit_s: float,
+        limit: aiohttp.ClientTimeout,
     ) -> Body:
         if self._session is None:
             self._session = aiohttp.ClientSession(auto_decompress=True)
@@ -137,12 +143,12 @@ class Homeserver:
                 yarl.URL(url, encoded=True),
                 data=data,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=limit_s),
+                timeout=limit,
                 allow_redirects=False,
             ) as answer:
                 raw = await answer.content.read(-1)
                 return _read(answer.status, answer.headers.get("Retry-After"), raw)
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise AwayError("nobody answers at the homeserver's address", unsent=True) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AwayError(f"no whole answer ({type(error).__name__})") from None

@@ -29,6 +29,12 @@ from bridges.matrix import (
 )
 
 SEND_LIMIT_S: Final = 12.0
+PATIENCE_S: Final = 1.0
+"""Whoever took longer than this to get ready to send comes back first: a pause or a STOP may have
+come meanwhile. What was got ready (keys) is kept for the next time."""
+CONNECT_LIMIT_S: Final = 0.9
+"""Together they stay below the two seconds that a pause may take (C21)."""
+COME_BACK_S: Final = 5.0
 LOOK_S: Final = 60.0
 AGAIN_S: Final = 60.0
 LOGIN_AGAIN_S: Final = 900.0
@@ -222,7 +228,14 @@ class Handle:
             # What he wrote in there comes in first, and is decided with: it may say STOP.
             return self._later("reading first", AGAIN_S * (1 + self._draw()))
         content = {"msgtype": "m.text", "body": reply.text, "m.mentions": {}}
-        event_id = await live.voice.say(room_id, reply.reply_id, wire.MESSAGE, content)
+        moment = self._context.clock
+        asked_s = moment.monotonic()
+        kind, sealed = await live.voice.ready(room_id, wire.MESSAGE, content)
+        if moment.monotonic() - asked_s > PATIENCE_S:
+            return self._later("took long to get ready", COME_BACK_S)
+        event_id = await live.voice.put(
+            room_id, reply.reply_id, kind, sealed, connect_s=CONNECT_LIMIT_S
+        )
         return outcomes.Accepted(provider_id=event_id)
 
     def _later(self, reason: str, seconds: float) -> outcomes.NotNow:

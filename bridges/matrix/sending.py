@@ -40,13 +40,33 @@ class Voice:
 
         Raises CallError, and crypto.NotSafeError rather than plain text where it was encrypted.
         """
-        event_kind, body = kind, dict(content)
+        event_kind, body = await self.ready(room_id, kind, content)
+        return await self.put(room_id, transaction, event_kind, body)
+
+    async def ready(
+        self, room_id: str, kind: str, content: Mapping[str, Any]
+    ) -> tuple[str, Mapping[str, Any]]:
+        """The event as it may go there, encrypted where the room is; nothing has left by then.
+
+        It may ask for keys and share ours, which takes a while once. Raises as `say` does.
+        """
         # Clients do not encrypt reactions; they hold a key and an event id, no words.
         if kind != REACTION and await self.encrypted(room_id):
-            event_kind, body = await self._keys.seal(room_id, kind, content)
-        told = await self._server.call(
-            "PUT", calls.path("rooms", room_id, "send", event_kind, transaction), body
-        )
+            return await self._keys.seal(room_id, kind, content)
+        return kind, content
+
+    async def put(
+        self,
+        room_id: str,
+        transaction: str,
+        event_kind: str,
+        body: Mapping[str, Any],
+        *,
+        connect_s: float | None = None,
+    ) -> str:
+        """Send what is ready; its id. `connect_s` as in Homeserver.call. Raises CallError."""
+        target = calls.path("rooms", room_id, "send", event_kind, transaction)
+        told = await self._server.call("PUT", target, body, connect_s=connect_s)
         event_id = told.get("event_id")
         if not isinstance(event_id, str):
             raise calls.AwayError("a send was answered without an event id")

@@ -17,6 +17,9 @@ from bridges.signal.transport import AwayError
 
 ASK_LIMIT_S: Final = 4.0
 CONNECT_LIMIT_S: Final = 3.0
+SEND_CONNECT_LIMIT_S: Final = 0.9
+"""Of a send, with the wait for a connection of the pool. With `pace.PATIENCE_S` it stays below the
+two seconds that a pause may take (C21); the neighbour is near."""
 MAX_ANSWER: Final = 8_000_000
 FINE: Final = range(200, 300)
 

@@ -73,7 +73,7 @@ class Rest(asks.Questions):
             **more,
         }
         limit = aiohttp.ClientTimeout(
-            total=self._settings.send_limit_s, sock_connect=http.CONNECT_LIMIT_S
+            total=self._settings.send_limit_s, connect=http.SEND_CONNECT_LIMIT_S
         )
         try:
             status, answer = await self._http.request(

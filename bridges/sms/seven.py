@@ -30,6 +30,7 @@ BASE: Final = "https://gateway.seven.io/api"
 MAX_BYTES: Final = 32_768
 MAX_AGE_S: Final = 300
 PAGE: Final = 100
+CONNECT_LIMIT_S: Final = 1.5  # what has its connection later leaves too late after a pause (C21)
 # Of long texts: 152 or 62 (help.seven.io, "SMS Pricing"), less one for a pair at a part's edge.
 PART_UNITS: Final = {segments.Encoding.GSM_7: 151, segments.Encoding.UCS_2: 61}
 _HOME: Final = zoneinfo.ZoneInfo("Europe/Berlin")  # the logbook's times carry no zone
@@ -378,7 +379,7 @@ class Seven:
     async def _ask(self, method: str, where: str, limit_s: float, **more: Any) -> _Answer:  # noqa: ANN401
         if self._session is None:
             ways = aiohttp.TCPConnector(limit=0)  # a queue would eat up the request's own limit
-            quick = aiohttp.ClientTimeout(sock_connect=5)  # without a connection nothing was sent
+            quick = aiohttp.ClientTimeout(connect=CONNECT_LIMIT_S)
             self._session = aiohttp.ClientSession(connector=ways, timeout=quick)
         headers = {"X-Api-Key": self._settings.api_key, "Accept": "application/json"}
         url, more = self._settings.url + where, {"allow_redirects": False, **more}

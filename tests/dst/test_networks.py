@@ -158,12 +158,12 @@ def the_phone_gets_a_new_id_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def matrix_gets_a_new_transaction_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, real = random.Random(1), matrix_sending.Voice.say
+    draw, real = random.Random(1), matrix_sending.Voice.put
 
-    async def say(of: Any, room: str, transaction: str, *more: Any) -> str:  # noqa: ANN401
-        return await real(of, room, f"{transaction}{draw.randrange(1000)}", *more)
+    async def put(of: Any, room: str, transaction: str, *more: Any, **how: Any) -> str:  # noqa: ANN401
+        return await real(of, room, f"{transaction}{draw.randrange(1000)}", *more, **how)
 
-    monkeypatch.setattr(matrix_sending.Voice, "say", say)
+    monkeypatch.setattr(matrix_sending.Voice, "put", put)
 
 
 def seven_takes_silence_for_a_no(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,9 @@ class _Message:
 class Twilio(outside.Network):
     """One account with one number."""
 
+    # Who finds no place among those under way comes back at once.
+    in_hand_s = 0.0
+
     def __init__(self, world: outside.Outside, channel: str = people.TWILIO) -> None:
         super().__init__(world, channel)
         self._messages: dict[str, _Message] = {}

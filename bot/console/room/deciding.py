@@ -206,6 +206,15 @@ def _erase(tx: sa.Connection, here: Here, prompt: Prompt) -> Answer:
             f"Oublié : {told.messages} messages, {told.replies} réponses.",
         )
     ]
+    if told.at_provider:
+        lines.append(
+            here.t(
+                f"{told.at_provider} of them went out: still to be removed at their providers, "
+                "where `at_provider` says so (30 days at the most).",
+                f"{told.at_provider} sont parties : encore à effacer chez leurs opérateurs, là où "
+                "`at_provider` le dit (30 jours au plus).",
+            )
+        )
     if told.kept:
         lines.append(
             here.t(

@@ -30,6 +30,11 @@ class Lines:
     def is_open(self) -> bool:
         return not self._cut_off
 
+    @property
+    def is_choked(self) -> bool:
+        """Whether a line is stuck on its way out."""
+        return self._writing.locked()
+
     async def some(self) -> list[bytes]:
         """All whole lines that have arrived, at least one; LinkCutError at the end.
 

@@ -13,6 +13,9 @@ from bridges.sms.smsgate import settings, wire
 
 MAX_ANSWER_BYTES: Final = 4 * 1_048_576
 """A page of 500 messages of the inbox, with room."""
+CONNECT_LIMIT_S: Final = 1.5
+"""Name and connection together: what is connected later leaves later, also after a pause that came
+meanwhile, which may take two seconds (C21)."""
 
 
 class NobodyThereError(Exception):
@@ -72,7 +75,9 @@ class Client:
                     allow_redirects=False,
                     # A phone out of reach often swallows what comes: without a connection
                     # nothing was asked, and that must not end as "nobody knows".
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=limit_s / 2),
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, connect=min(limit_s / 2, CONNECT_LIMIT_S)
+                    ),
                 ) as response,
             ):
                 raw = await _read(response)

@@ -27,6 +27,9 @@ from twilio.http import async_http_client, response  # type: ignore[import-untyp
 from bridges.sms.twilio import errors, settings
 
 CONNECT_LIMIT_S: Final = 5.0
+SEND_CONNECT_LIMIT_S: Final = 1.5
+"""Name, connection and TLS of a send together: what is connected later leaves later, also after a
+pause that came meanwhile, which may take two seconds (C21)."""
 READ_LIMIT_S: Final = 30.0
 """For a question; a page of the list holds a thousand messages."""
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -62,7 +65,7 @@ class Http(async_http_client.AsyncTwilioHttpClient):  # type: ignore[misc]  # un
         # A kept connection that Twilio just closed would make a send unknown that never left:
         # at one send a second a handshake each is cheap. No limit: waiting for a place in the
         # pool would be counted as Twilio's time.
-        self._sends = aiohttp.ClientTimeout(total=limit_s, sock_connect=CONNECT_LIMIT_S)
+        self._sends = aiohttp.ClientTimeout(total=limit_s, connect=SEND_CONNECT_LIMIT_S)
         self._reads = aiohttp.ClientTimeout(total=READ_LIMIT_S, sock_connect=CONNECT_LIMIT_S)
         self.session = aiohttp.ClientSession(
             trust_env=False,

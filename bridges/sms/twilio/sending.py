@@ -8,7 +8,6 @@ never SendAt (sends at once without a messaging service).
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import datetime as dt
 import hashlib
@@ -23,10 +22,11 @@ MOST_VALID_S: Final = 36_000
 ABSENT_WAIT_S: Final = 30
 UNCOVERED_WAIT_S: Final = 900
 PLACES: Final = 10
-PLACE_LIMIT_S: Final = 15.0
 """Handed over a few at a time: Twilio queues a number's parts at about one a second anyway, and
-what waits here is certainly not sent, while what waits there may be anything."""
-CROWDED_WAIT_S: Final = 5
+what waits there may be anything. Nobody waits for a place here: a pause or a STOP would come too
+late to him."""
+CROWDED_WAIT_S: Final = 1
+"""The core asks again so soon; its own pace bounds how many knock at once."""
 _DIGESTS: Final = 4_096
 
 
@@ -36,7 +36,7 @@ class Sending:
     def __init__(self, of: line.Line) -> None:
         self._line = of
         self._digests: collections.OrderedDict[str, bytes] = collections.OrderedDict()
-        self._places = asyncio.Semaphore(PLACES)
+        self._under_way = 0
 
     def looked_like(self, reply_id: str, body: str) -> bool:
         """Whether that reply may have had this text; yes if nobody knows any more."""
@@ -58,17 +58,15 @@ class Sending:
             return outcomes.Rejected(reason="not our number any more")
         if quote is None or not reply.recipient.is_e164:
             return outcomes.Rejected(reason="no price for that country, or no number at all")
-        try:
-            async with asyncio.timeout(PLACE_LIMIT_S):
-                await self._places.acquire()
-        except TimeoutError:
-            later = self._line.now() + dt.timedelta(seconds=CROWDED_WAIT_S)
+        if self._under_way >= PLACES:
+            later = now + dt.timedelta(seconds=CROWDED_WAIT_S)
             return outcomes.NotNow(reason="too many sends at once", retry_at=later)
+        self._under_way += 1
         try:
             self._remember(reply)
             return await self._create(reply, min(valid_s, MOST_VALID_S), quote.parts)
         finally:
-            self._places.release()
+            self._under_way -= 1
 
     async def _is_uncovered(self) -> bool:
         """Whether any process was ever told so: that which sends is not that which listens."""

@@ -59,7 +59,9 @@ def test_who_opted_out_stays_a_hash_that_forbids(installed: Place) -> None:
     says(installed, ANNA, "STOP")
     says(installed, ANNA, word_for(installed, "erase", ANNA))
     done = installed.json("erase", ANNA)
-    assert done["erased"] == [{"messages": 3, "replies": 1, "left": 0, "kept": True}]
+    assert done["erased"] == [
+        {"messages": 3, "replies": 1, "left": 0, "at_provider": 0, "kept": True}
+    ]
     says(installed, ANNA, "salut encore")
     newest = installed.fill(lambda house: house.rows(tables.inbound))[-1]
     assert (newest["decision"], newest["reason"]) == ("silence", "opted_out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import dataclasses
 import decimal
@@ -15,6 +16,7 @@ from bot.contract.conformance import fakes
 from bridges.sms import seven
 from tests.bridges.sms.seven import gateway, place
 from tests.bridges.sms.smsgate import house
+from tests.fakes import deaf
 
 REPLIES = 500
 
@@ -235,3 +237,18 @@ async def test_500_replies_under_random_faults_reach_each_at_most_once(here: pla
     assert 0 < states["unknown"] == REPLIES - len(seen) <= lost
     paid = sum(row["price_micros"] or 0 for row in await rooms.replies() if row["state"] == "sent")
     assert paid == 75_000 * len(seen)
+
+
+@pytest.mark.case("C21")
+async def test_a_connection_that_takes_long_is_given_up_unsent(
+    here: place.Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request would leave once it is there, whatever was said meanwhile."""
+    assert seven.CONNECT_LIMIT_S < 2
+    monkeypatch.setattr(seven, "CONNECT_LIMIT_S", 0.05)
+    with deaf.address() as where:
+        chosen = dataclasses.replace(seven.read(here.gateway.table()), url=f"http://{where}")
+        made = seven.Seven(chosen, here.context)
+        async with asyncio.timeout(4):
+            assert isinstance(await made.send(place.reply()), outcomes.NotNow)
+        await made.close()

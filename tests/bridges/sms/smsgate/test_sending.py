@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import dataclasses
-import socket
 
 import pytest
 
 from bot.contract import address, bridge, messages, money, outcomes
-from bridges.sms.smsgate import notes, wire
+from bridges.sms.smsgate import client, notes, wire
 from tests.bridges.sms.smsgate import phone, stage
+from tests.fakes import deaf
 
 LONG = "é" * 161
 ID = f"{1:032x}"
@@ -56,19 +56,17 @@ async def test_nobody_there_is_not_now() -> None:
         assert (await on.bridge.health()).condition is bridge.Condition.DOWN
 
 
-async def test_a_phone_that_swallows_connections_was_asked_nothing() -> None:
-    """Its network is there, it is not: a full backlog answers no further connection."""
-    with contextlib.ExitStack() as sockets:
-        full = sockets.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):
-            waits = sockets.enter_context(socket.socket())
-            waits.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                waits.connect(full.getsockname())
-        async with stage.over(url=f"http://127.0.0.1:{full.getsockname()[1]}") as on:
-            assert isinstance(await on.bridge.send(on.reply()), outcomes.NotNow)
+@pytest.mark.case("C21")
+async def test_a_phone_that_swallows_connections_was_asked_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its network is there, it is not; and given up before a pause would come too late (C21)."""
+    assert client.CONNECT_LIMIT_S < 2
+    monkeypatch.setattr(client, "CONNECT_LIMIT_S", 0.05)
+    with deaf.address() as where:
+        async with stage.over(url=f"http://{where}", send_limit_s=40) as on:
+            async with asyncio.timeout(10):
+                assert isinstance(await on.bridge.send(on.reply()), outcomes.NotNow)
 
 
 async def test_the_request_carries_id_sim_time_and_wish_for_reports() -> None:

@@ -53,11 +53,10 @@ async def test_a_number_that_was_given_back_sends_nothing_and_stops_nothing(
     assert not world.seen
 
 
-async def test_who_finds_no_place_in_time_comes_back_unsent(
-    world: exchange.Exchange, on: bench.Bench, monkeypatch: pytest.MonkeyPatch
+async def test_who_finds_no_place_comes_back_unsent(
+    world: exchange.Exchange, on: bench.Bench
 ) -> None:
-    """What waits here for long would leave after a pause, or a STOP, that came meanwhile."""
-    monkeypatch.setattr(sending, "PLACE_LIMIT_S", 0.05)
+    """What waits here would leave after a pause, or a STOP, that came meanwhile."""
     world.faults += [exchange.Fault(kind="hang") for _ in range(sending.PLACES)]
     sends = [asyncio.create_task(on.bridge.send(on.reply(n))) for n in range(sending.PLACES)]
     await bench.until(lambda: len(world.seen) == sending.PLACES)
