@@ -16,6 +16,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+import h11
+
 from bot.web import clients
 
 HEAD: Final = "head"
@@ -121,7 +123,13 @@ class Guard(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass on, then see whose turn it is."""
         waited_for_head = self._now()[0] == HEAD
-        self._inner.data_received(data)
+        try:
+            self._inner.data_received(data)
+        except h11.LocalProtocolError:
+            # uvicorn would refuse what it has answered already, or may not answer with a body.
+            if self._transport is not None:
+                self._transport.close()
+            return
         self._watch()
         self._head_bytes = self._head_bytes + len(data) if waited_for_head else 0
         if self._phase[0] != HEAD:

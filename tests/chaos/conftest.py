@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos import figures as kept
 from tests.peers import postgres
 
 
@@ -13,3 +14,11 @@ def cluster() -> Iterator[postgres.Cluster]:
         pytest.skip(reason)
     with postgres.running(fsync=True) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def figures() -> Iterator[kept.Figures]:
+    """Written at the end of the run."""
+    made = kept.Figures()
+    yield made
+    made.write()

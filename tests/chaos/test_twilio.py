@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import datetime as dt
-from typing import Any
 
 import pytest
 
 from bot.contract import address, bridge, messages, outcomes
 from bot.contract.conformance import fakes
 from tests.bridges.sms.twilio import between, exchange, house
+from tests.chaos import figures as kept
+from tests.chaos import table
 from tests.peers import chaos, emulate
 
+ROWS = ("Twilio's emulator",)
 LIMIT_S = 60.0
-UP, DOWN = chaos.Way.UP, chaos.Way.DOWN
-FAULTS: tuple[tuple[chaos.Fault, dict[str, Any], int], ...] = (
-    (chaos.Fault.CUT, {"way": UP, "after": 10}, 0),
-    (chaos.Fault.CUT, {"way": DOWN, "after": 10}, 1),
-    (chaos.Fault.HALF_OPEN, {"way": DOWN}, 1),
-    (chaos.Fault.STALL, {"way": DOWN}, 1),
-    (chaos.Fault.DRIP, {"way": UP}, 1),
-    # A replay between us and them: Twilio has no idempotency, so it is two; neither is ours.
-    (chaos.Fault.DOUBLE, {"at": b"Body="}, 2),
-)
+PLACES = [
+    (fault, more, times) for fault, places in table.EMULATED.items() for more, times in places
+]
 
 
 def reply(number: int, now: dt.datetime) -> messages.OutboundReply:
@@ -31,7 +27,7 @@ def reply(number: int, now: dt.datetime) -> messages.OutboundReply:
         reply_id=f"{number:032x}",
         channel=house.CHANNEL,
         sender=address.Address(address.SMS, exchange.OURS),
-        recipient=address.Address(address.SMS, f"+3363998{1000 + number:04d}"),
+        recipient=address.Address(address.SMS, _to(number)),
         text="Bonjour.",
         valid_until=now + dt.timedelta(hours=4),
     )
@@ -39,7 +35,7 @@ def reply(number: int, now: dt.datetime) -> messages.OutboundReply:
 
 @pytest.mark.slow
 @pytest.mark.case("C04", "C03")
-async def test_a_bad_line_in_every_place_of_a_send() -> None:
+async def test_a_bad_line_in_every_place_of_a_send(figures: kept.Figures) -> None:
     reason = emulate.missing()
     if reason:
         pytest.skip(reason)
@@ -55,7 +51,7 @@ async def test_a_bad_line_in_every_place_of_a_send() -> None:
         line = chaos.Proxy(port=int(whole.url.rpartition(":")[2]))
         async with line.running():
             made = await house.built(f"http://127.0.0.1:{line.port}", clock)
-            for number, (fault, more, times) in enumerate(FAULTS):
+            for number, (fault, more, times) in enumerate(PLACES):
                 await made.bridge.close()
                 line.order(fault, **more)
                 told = await made.bridge.send(reply(number, clock.now()))
@@ -64,18 +60,26 @@ async def test_a_bad_line_in_every_place_of_a_send() -> None:
                 expected = outcomes.Accepted | outcomes.Unknown if times else outcomes.Unknown
                 assert isinstance(told, expected), (fault, more)
                 line.mend()
-            listed = [one["to"] for one in await whole.listed()]
-            for number, (fault, _, times) in enumerate(FAULTS):
-                assert listed.count(f"+3363998{1000 + number:04d}") == times, fault
+            listed = collections.Counter(str(one["to"]) for one in await whole.listed())
+            for number, (fault, more, times) in enumerate(PLACES):
+                assert listed[_to(number)] == times, (fault, more)
                 # Asked by our own id, since we never heard theirs.
                 found = await made.bridge.fetch_status(_sent(number, clock.now()))
                 # Two that bear the same words to the same number are for a moderator to tell.
-                assert (found is not None) is (times == 1), fault
+                assert (found is not None) is (times == 1), (fault, more)
             await made.bridge.close()
         await made.rooms.store.close()
         await whole.close()
-        mine = len(listed) - 1  # without the one that the line made
-        chaos.record("twilio", line.struck, sends=len(FAULTS), twice=mine - len(set(listed)))
+    assert line.struck == {fault: len(places) for fault, places in table.EMULATED.items()}
+    for fault, places in table.EMULATED.items():
+        figures.add(ROWS[0], fault, len(places), replies=len(places))
+    mine = listed.total() - line.struck[chaos.Fault.DOUBLE]  # without those that the line made
+    twice = {"answered": len(listed), "answered twice by us": mine - len(listed)}
+    figures.count(ROWS[0], **twice)
+
+
+def _to(number: int) -> str:
+    return f"+3363998{1000 + number:04d}"
 
 
 def _sent(number: int, now: dt.datetime) -> bridge.SentReply:

@@ -2,7 +2,8 @@
 
 Full is a limit that the kernel sets on the size of each file of this process; read-only is what
 SQLite itself says to a connection that may not write. (To remount a file system read-only under a
-process that has files open for writing is refused by the kernel, so that is no way to test it.)
+process that has files open for writing is refused by the kernel, so that is no way to test it;
+tests/e2e/test_read_only.py has the kernel refuse each write of the running program instead.)
 """
 
 from __future__ import annotations

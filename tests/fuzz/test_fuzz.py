@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,11 +15,13 @@ from bot import config
 from bot.contract import address
 from bot.contract.conformance import fakes
 from bot.simulate import trace
-from bridges.matrix import places, wire
+from bot.web import direct, posts
+from bridges.matrix import places
+from bridges.matrix import wire as matrix
 from tools.fuzz import __main__ as fuzz
-from tools.fuzz import corpus, hooks, mutate, readers, target
+from tools.fuzz import corpus, hooks, mutate, readers, target, wire
 
-INPUTS = {"cli": 40, "trace": 150, "twilio": 100}
+INPUTS = {"cli": 40, "trace": 150, "twilio": 100, "connection": 200}
 NAMES = [one.name for one in fuzz.targets(pathlib.Path("none"))]
 
 
@@ -74,6 +77,44 @@ async def test_a_webhook_without_its_check_is_seen(monkeypatch: pytest.MonkeyPat
     assert not fuzz.show(counts, 3, 0.0)
 
 
+async def is_seen(broken: target.Target) -> bool:
+    """Whether any of a thousand inputs finds the fault."""
+    count = target.Count()
+    for number in range(1_000):
+        await target.attempt(broken, 1, number, count)
+        if count.exceptions:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "laxer"),
+    [
+        ("_LENGTH", re.compile(rb"[+0-9]{1,7}\Z")),
+        ("_FIELD", re.compile(rb"([!-9;-~ ]+): ?([ -\xff]*)", re.DOTALL)),
+        ("_NOT_HERE", frozenset()),
+        ("_ONCE", ()),
+    ],
+)
+async def test_a_connection_that_frames_otherwise_is_seen(
+    name: str, laxer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posts, name, laxer)
+    monkeypatch.setattr(posts, "_known", {})
+    assert await is_seen(wire.Connection())
+
+
+async def test_a_connection_that_loses_its_place_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def more(self: direct.Connection, turn: direct.Turn, data: bytes) -> None:
+        """Whatever follows the body is the body."""
+        self._body += data
+        if len(self._body) >= turn.head.length:
+            self._answer(turn)
+
+    monkeypatch.setattr(direct.Connection, "_more", more)
+    assert await is_seen(wire.Connection())
+
+
 def test_an_input_can_be_made_again_alone() -> None:
     first, again = (target.drawn("x", 7, 11) for _ in range(2))
     made = [mutate.json_of(draw, corpus.MATRIX) for draw in (first, again)]
@@ -115,12 +156,12 @@ def _place() -> places.Place:
 def test_no_event_of_a_stranger_stops_the_timeline(event: dict[str, Any]) -> None:
     whole = {"event_id": "$e", "sender": "@b:example.org", "origin_server_ts": 1, **event}
     place = _place()
-    told = wire.changes(whole, place, fakes.NOON)
+    told = matrix.changes(whole, place, fakes.NOON)
     assert place.member("@a:example.org").joined
-    heard = wire.Heard(event=whole)
-    assert wire.read(heard, place, "@us:example.org") is None
+    heard = matrix.Heard(event=whole)
+    assert matrix.read(heard, place, "@us:example.org") is None
     own = address.Address(address.MATRIX, "@us:example.org")
-    assert wire.contact(heard, channel="m", own=own, now=fakes.NOON) is None
+    assert matrix.contact(heard, channel="m", own=own, now=fakes.NOON) is None
     # Who joined is told, however odd the name of the event.
     assert len(told) == (event["type"] == "m.room.member")
 

@@ -3,11 +3,12 @@
     cut        both ends are reset after so many bytes
     stall      nothing moves until `mend`, and nobody is told
     drip       byte by byte, from then on
-    double     what the client says is said a second time over a line of its own (a replay)
-    half_open  the peer's end is gone; the client's stays open and hears nothing more
+    double     what the client says is said a second time (a replay)
+    half_open  one end is gone; the other's stays open and hears nothing more
 
 `order` says what happens, in which direction, and after how many bytes or at which words; it
-happens once and then the line is good again, but for connections that it broke. `struck` counts.
+happens once and then the line is good again, but for connections that it broke. `struck` counts,
+`replied` is what the peer said to the last replay.
 """
 
 from __future__ import annotations
@@ -17,15 +18,11 @@ import collections
 import contextlib
 import dataclasses
 import enum
-import json
-import pathlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Final
 
-ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
-RESULT: Final = ROOT / ".cache" / "reliability" / "chaos.json"
 _READ: Final = 65_536
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -48,6 +45,10 @@ class Order:
     """`after`: bytes of one connection in that direction; `at`: words in what is passed on.
 
     `passing`: the words themselves still get through, what follows does not.
+    Half-open: `peer_stays` leaves the peer believing instead of the client.
+    Drip: `pace_s` between two bytes, as long as the line lives.
+    Double: over a line of its own what was said since the last answer; `whole`: since the line was
+    opened, until the peer has nothing more to say; `same`: this very piece, over the same line.
     """
 
     fault: Fault
@@ -55,6 +56,10 @@ class Order:
     after: int = 0
     at: bytes = b""
     passing: bool = False
+    peer_stays: bool = False
+    pace_s: float = 0.0
+    whole: bool = False
+    same: bool = False
 
 
 @dataclasses.dataclass(eq=False)
@@ -68,6 +73,8 @@ class Line:
     stalled: bool = False
     deaf: bool = False
     dripping: bool = False
+    answered: int = 0
+    over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
 
 class Proxy:
@@ -84,6 +91,7 @@ class Proxy:
         self.refusing = False
         self.struck: collections.Counter[str] = collections.Counter()
         self.hit = asyncio.Event()
+        self.replied = b""
         self.port = 0
 
     def order(self, fault: Fault, **more: object) -> None:
@@ -159,23 +167,26 @@ class Proxy:
             while data := await reader.read(_READ):
                 if way is Way.UP:
                     line.said += data
+                else:
+                    line.answered = len(line.said)
                 await self._pass(line, way, data, writer)
             if not line.deaf and writer.can_write_eof():
                 writer.write_eof()
+        line.over.set()
 
     async def _pass(self, line: Line, way: Way, data: bytes, writer: asyncio.StreamWriter) -> None:
         """One piece on its way, or what became of it."""
         if line.stalled:
             await self._good.wait()
             line.stalled = False
-        if line.deaf:
-            return
+        if line.deaf or writer.is_closing():
+            return  # a line that is gone takes no order with it
         before = line.sent[way]
         line.sent[way] += len(data)
         found = next((o for o in self._orders if _due(o, way, before, data)), None)
         if found is None:
             if line.dripping:
-                await _drip(data, writer)
+                await _drip(data, writer, line.over)
                 return
             writer.write(data)
             await writer.drain()
@@ -183,24 +194,27 @@ class Proxy:
         self._orders.remove(found)
         self.struck[found.fault] += 1
         place = len(data) if found.passing else _place(found, before, data)
-        await self._strike(line, found.fault, data, place, writer)
+        await self._strike(line, found, data, place, writer)
         self.hit.set()
 
     async def _strike(
-        self, line: Line, fault: Fault, data: bytes, place: int, writer: asyncio.StreamWriter
+        self, line: Line, order: Order, data: bytes, place: int, writer: asyncio.StreamWriter
     ) -> None:
-        if fault is Fault.DRIP:
-            line.dripping = True
-            await _drip(data, writer)
-            return
+        fault = order.fault
         if fault is Fault.DOUBLE:
-            writer.write(data)
+            writer.write(data * (2 if order.same else 1))
             await writer.drain()
-            await self._replay(bytes(line.said))
+            if not order.same:
+                said = bytes(line.said[0 if order.whole else line.answered :])
+                await self._replay(said, to_end=order.whole)
             return
         writer.write(data[:place])
         await writer.drain()
-        if fault is Fault.CUT:
+        if fault is Fault.DRIP:
+            line.dripping = True
+            self.hit.set()
+            await _drip(data[place:], writer, line.over, order.pace_s)
+        elif fault is Fault.CUT:
             # What was passed on must arrive before the reset overtakes it.
             line.peer.close()
             _reset(line.client)
@@ -213,23 +227,36 @@ class Proxy:
             await writer.drain()
         else:
             line.deaf = True
-            line.peer.close()
+            if order.peer_stays:
+                _reset(line.client)
+            else:
+                line.peer.close()
 
-    async def _replay(self, said: bytes) -> None:
+    async def _replay(self, said: bytes, *, to_end: bool) -> None:
         reader, peer = await self._open()
         peer.write(said)
         await peer.drain()
         # Until the peer has answered, or it may drop what nobody waits for.
         with contextlib.suppress(OSError):
-            await reader.read(_READ)
+            if to_end:
+                peer.write_eof()
+            self.replied = await reader.read(-1 if to_end else _READ)
         peer.close()
 
 
-async def _drip(data: bytes, writer: asyncio.StreamWriter) -> None:
+async def _drip(
+    data: bytes, writer: asyncio.StreamWriter, over: asyncio.Event, pace_s: float = 0.0
+) -> None:
     for one in data:
         writer.write(bytes((one,)))
         await writer.drain()
-        await asyncio.sleep(0)
+        if pace_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), pace_s)
+        else:
+            await asyncio.sleep(0)
+        if over.is_set():
+            return
 
 
 def _due(order: Order, way: Way, before: int, data: bytes) -> bool:
@@ -249,11 +276,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()
-
-
-def record(peer: str, struck: Mapping[str, int], **counts: int) -> None:
-    """Add to chaos.json what a run against one peer has shown."""
-    told = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
-    told[peer] = {"faults": dict(struck), **counts}
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -61,6 +61,31 @@ def test_faults_are_told_by_kind_and_nobody_is_called_seen_who_was_not() -> None
     assert "| b | r | **nobody** |" in rows
 
 
+def test_places_that_no_crash_fell_at_by_chance_are_told_without_alarm() -> None:
+    drawn = {"crash places": 2, "crash places known": 3, "crash places not drawn": ["a.b: c()"]}
+    page = reliability.render({"dst": {"seeds": 1, **drawn}})
+    assert "they fell at 2 of 3 named places" in page
+    assert "a.b: c()" not in page
+    assert "they fell at" not in reliability.render({"dst": {"seeds": 1}})
+
+
+def test_peers_by_faults_and_what_is_excused_is_not_called_run() -> None:
+    told = tables.peers(
+        {
+            "date": "2026-01-02",
+            "a": {"faults": {"cut": 2, "drip": 1_000}, "lost": 0, "sends": 3},
+            "b": {"faults": {"cut": 1}},
+            "c": {"excused": {"cut": "needs a phone", "drip": "needs a phone"}},
+        }
+    )
+    first, second = told.split("\n\n")
+    assert first.splitlines()[2:] == [
+        "| a | 2 | 1,000 | lost: 0, sends: 3 |",
+        "| b | 1 | - |  |",
+    ]
+    assert second.splitlines()[2:] == ["| c | cut, drip | needs a phone |"]
+
+
 def test_a_merge_keeps_the_rows_of_other_runs(tmp_path: Path) -> None:
     figures.merge("crash", {"runs": {"a": {"kills": 1}}}, into=("runs",), folder=tmp_path)
     path = figures.merge("crash", {"runs": {"b": {"kills": 2}}}, into=("runs",), folder=tmp_path)

@@ -4,7 +4,8 @@
     python -m tools.fuzz --only trace --seed 7 --at 1234
 
 Half of the webhooks are signed. The promise: no exception but a reader's own documented error, no
-row from something unsigned, and an end within seconds. The counts go to
+row from something unsigned, and an end within seconds; of the connection also that nothing is cut
+apart otherwise than h11 does it. The counts go to
 .cache/reliability/fuzz.json as well. `--at` tries one input again, with its traceback.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import pathlib
 import random
 import re
@@ -26,7 +28,7 @@ import rich.console
 import rich.progress
 import rich.table
 
-from tools.fuzz import hooks, readers, target
+from tools.fuzz import hooks, readers, target, wire
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 RESULT: Final = ROOT / ".cache" / "reliability" / "fuzz.json"
@@ -37,7 +39,7 @@ _TURN_S: Final = 0.5
 
 def targets(folder: pathlib.Path, only: Sequence[str] = ()) -> list[target.Target]:
     """All of them, or those named; `folder` is theirs meanwhile."""
-    found: list[target.Target] = [*hooks.all_of(), *readers.all_of(folder)]
+    found: list[target.Target] = [wire.Connection(), *hooks.all_of(), *readers.all_of(folder)]
     return [one for one in found if not only or one.name in only]
 
 
@@ -95,6 +97,8 @@ def main() -> int:
     told.add_argument("--json", type=pathlib.Path, default=RESULT, metavar="FILE")
     told.add_argument("--at", type=int, metavar="N", help="only this input, with its traceback")
     asked = told.parse_args()
+    # It says of each refused request that it was refused.
+    logging.getLogger("uvicorn.error").disabled = True
     with tempfile.TemporaryDirectory(prefix="antirelou-fuzz-") as folder:
         chosen = targets(pathlib.Path(folder), asked.only)
         if not chosen:

@@ -63,6 +63,7 @@ def render(kept: Mapping[str, Any]) -> str:
     made.globals.update(
         stamp=tables.stamp,
         figures=tables.figures,
+        crash_places=tables.crash_places,
         faults=tables.faults,
         columns=tables.columns,
         peers=tables.peers,

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 _STAMP: Final = ("date", "machine", "commit")
 _FAULT: Final = "fault "
+# Told as a sentence (`crash_places`).
+_PLACES: Final = "crash places"
 _EXPLAINED: Final = Path(__file__).resolve().parent.parent / "mutants" / "explained.toml"
 
 
@@ -41,9 +43,23 @@ def figures(proof: Mapping[str, Any]) -> str:
     rows = [
         (name, value)
         for name, value in proof.items()
-        if name not in _STAMP and not name.startswith(_FAULT) and not isinstance(value, dict)
+        if name not in _STAMP
+        and not name.startswith((_FAULT, _PLACES))
+        and not isinstance(value, dict)
     ]
     return table(("", "figure"), rows)
+
+
+def crash_places(proof: Mapping[str, Any]) -> str:
+    """Where the drawn crashes fell. That they fell not everywhere is no fault: see the words."""
+    if _PLACES not in proof:
+        return ""
+    known = proof.get(f"{_PLACES} known", proof[_PLACES])
+    return (
+        f"These crashes are drawn by chance: they fell at {number(proof[_PLACES])} of "
+        f"{number(known)} named places. That every place is died at once is what the enumerated "
+        "crash points below are for."
+    )
 
 
 def faults(proof: Mapping[str, Any]) -> str:
@@ -64,13 +80,34 @@ def columns(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def peers(proof: Mapping[str, Any]) -> str:
-    """One column a peer: the faults between us and it, and what came of them."""
-    runs: dict[str, dict[str, Any]] = {}
-    for name, one in proof.items():
-        if isinstance(one, dict):
-            own = {key: value for key, value in one.items() if key != "faults"}
-            runs[name] = {f"fault: {kind}": n for kind, n in one.get("faults", {}).items()} | own
-    return columns(runs)
+    """Peers by faults: how often each struck, and what came of all of them; then the excuses."""
+    runs = {name: one for name, one in proof.items() if isinstance(one, dict)}
+    ran = {name: one for name, one in runs.items() if "faults" in one}
+    kinds = list(dict.fromkeys(kind for one in ran.values() for kind in one["faults"]))
+    rows = [
+        (name, *(one["faults"].get(kind, "-") for kind in kinds), _came(one))
+        for name, one in ran.items()
+    ]
+    parts = [table(("the line to", *kinds, "what came of it"), rows)]
+    not_run = [
+        (name, ", ".join(kinds), why)
+        for name, one in runs.items()
+        for why, kinds in _by_reason(one.get("excused", {})).items()
+    ]
+    if not_run:
+        parts.append(table(("not run against", "faults", "because it"), not_run))
+    return "\n\n".join(parts)
+
+
+def _came(one: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {number(n)}" for key, n in one.items() if key != "faults")
+
+
+def _by_reason(excused: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for kind, why in excused.items():
+        found.setdefault(why, []).append(kind)
+    return found
 
 
 def sabotages(proof: Mapping[str, Any]) -> str:
