@@ -21,8 +21,11 @@ from rich import progress
 
 from tests.dst import books, check, felt, people, places, shrink, told
 from tests.dst import run as runs
+from tools import figures as stamping
 
 FIGURES: Final = Path(".cache/reliability/dst.json")
+PLACES_FIGURES: Final = FIGURES.with_name("places.json")
+SOAK_FIGURES: Final = FIGURES.with_name("soak.json")
 SOAKED: Final = FIGURES.with_name("dst-soak.json")
 SOAK_FIRST: Final = 100_001
 SOAK: Final = 20_000
@@ -109,7 +112,7 @@ def enumerate_places(names: Sequence[str], tries: int) -> int:
     }
     for name, n in figures.items():
         print(f"{name:<24}{n!s:>6}")
-    keep(figures)
+    keep(figures, PLACES_FIGURES)
     return 1 if broken or missed or untrue else 0
 
 
@@ -128,14 +131,11 @@ def quiet() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[])
 
 
-def keep(figures: dict[str, object]) -> None:
-    """Add to what docs/reliability.md is written from."""
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        before = json.loads(FIGURES.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = {}
-    FIGURES.write_text(json.dumps({**before, **figures}, indent=2) + "\n", encoding="utf-8")
+def keep(figures: dict[str, object], file: Path = FIGURES) -> None:
+    """What docs/reliability.md is written from."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    told = {**stamping.stamp(), **figures}
+    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -244,7 +244,7 @@ def soak(whole: int, jobs: int, *, plays: Plays = play_all) -> int:
         done.save(SOAKED)
         print(f"{done.seeds} of {whole} seeds, {len(done.broken)} broken", flush=True)
         # Also of a soak that somebody ends: so far it is true.
-        keep({"soak": done.figures(done.seconds)})
+        keep(done.figures(done.seconds), SOAK_FIGURES)
     print(json.dumps(done.figures(done.seconds), indent=2))
     SOAKED.unlink()
     for seed in done.broken[:3]:

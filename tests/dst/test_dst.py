@@ -91,11 +91,11 @@ def test_a_soak_goes_on_where_it_was_ended(
 
     with pytest.raises(KeyboardInterrupt):
         dst.soak(1_200, 1, plays=plays)
-    assert json.loads(dst.FIGURES.read_text())["soak"]["seeds"] == 1_000
+    assert json.loads(dst.SOAK_FIGURES.read_text())["seeds"] == 1_000
     # Two kinds of trouble at least never happened to these; and one seed broke.
     assert dst.soak(1_200, 1, plays=plays) == 1
     assert asked == [(dst.SOAK_FIRST + 1_000, 200)]
-    told = json.loads(dst.FIGURES.read_text())["soak"]
+    told = json.loads(dst.SOAK_FIGURES.read_text())
     assert (told["seeds"], told["messages"], told["fewest crashes"]) == (1_200, 60_000, 3)
     assert told["broken seeds"] == [dst.SOAK_FIRST]
     assert not dst.SOAKED.exists()

@@ -27,7 +27,7 @@ HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = figures.ROOT / "docs" / "reliability.json"
 PAGE: Final = figures.ROOT / "docs" / "reliability.md"
 # In the order of the page; each may be missing, and is then said to be.
-PROOFS: Final = ("dst", "places", "crash", "chaos", "sabotage", "mutants", "fuzz", "http")
+PROOFS: Final = ("dst", "soak", "places", "crash", "chaos", "sabotage", "mutants", "fuzz", "http")
 
 
 # A test's name may hold the number that it is about.
@@ -64,6 +64,7 @@ def render(kept: Mapping[str, Any]) -> str:
         stamp=tables.stamp,
         figures=tables.figures,
         crash_places=tables.crash_places,
+        soaked=tables.soaked,
         faults=tables.faults,
         columns=tables.columns,
         peers=tables.peers,

@@ -62,6 +62,15 @@ def crash_places(proof: Mapping[str, Any]) -> str:
     )
 
 
+def soaked(proof: Mapping[str, Any]) -> str:
+    """The long run of the simulation in one sentence."""
+    told = {name: number(proof[name]) for name in ("seeds", "messages", "crashes", "broken")}
+    return (
+        f"{told['seeds']} runs, {told['messages']} messages, {told['crashes']} crashes, broken: "
+        f"{told['broken']} ({proof.get('date', '?')}, commit {proof.get('commit') or 'no clone'})."
+    )
+
+
 def faults(proof: Mapping[str, Any]) -> str:
     """Faults injected by kind, the commonest first; what is told by kind in a table of its own."""
     found = [(n.removeprefix(_FAULT), v) for n, v in proof.items() if n.startswith(_FAULT)]
