@@ -87,7 +87,8 @@ def erase(
     left = tx.execute(
         sa.update(_r)
         .where(_r.c.person_id.in_(ids))
-        .values(address_enc=None, text_enc=None, words=None, topic=None)
+        # Without a language no later attempt is made of it (`receipts.retries`).
+        .values(address_enc=None, text_enc=None, words=None, topic=None, language="")
     ).rowcount
     tx.execute(sa.delete(tables.room_codes).where(tables.room_codes.c.person_id.in_(ids)))
     _forget_questions(tx, keys, ids)

@@ -50,6 +50,9 @@ def _made(
     at, recipient = receipt.retry_at, receipt.recipient
     if at is None or recipient is None or not row["automatic"] or row["retry_of"] is not None:
         return None
+    if not row["language"]:
+        # Forgotten while it may have been on its way: nothing more is sent, no address kept anew.
+        return None
     due_ms = clock.to_ms(at)
     if due_ms >= decision.expires_ms(row["first_ms"], again.rules):
         return None

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot import build, outbox
-from bot.contract import address, messages, money, outcomes
+from bot.console import vault_acts
+from bot.contract import address, clock, messages, money, outcomes
 from bot.policy.flood import snapshot
 from bot.store import events, tables
 from tests.fakes import world as fake
@@ -167,3 +168,28 @@ async def test_a_mode_that_holds_holds_the_later_attempt() -> None:
     await fake.lapse(rooms, 4)
     assert len(world.sent) == 1
     assert await states(rooms) == {"failed": 1, "held": 1}
+
+
+@pytest.mark.case("C44")
+async def test_none_for_somebody_forgotten_while_it_may_have_been_on_its_way() -> None:
+    """Found by `python -m tests.dst`: unknown, forgotten, then out after all and failed."""
+    world = fake.World()
+    world.outcome = lambda _: outcomes.Unknown(reason="5xx")
+    rooms = await fake.rooms(world)
+    await rooms.intake.accept([fake.message(1)])
+    await fake.lapse(rooms, 2)
+    now_ms = clock.to_ms(rooms.clock.now())
+    person = sa.select(tables.replies.c.person_id)
+    told = await rooms.store.write(
+        lambda tx: vault_acts.erase(
+            tx, rooms.keys, tx.execute(person).scalar_one(), now_ms=now_ms, who="tester"
+        )
+    )
+    assert told.left == 1
+    key = world.sent[0].reply_id
+    out = failed(rooms, "p0", reply_id=key, delivery=messages.Delivery.SENT, retry_at=None)
+    await rooms.intake.receipts([out])
+    await rooms.intake.receipts([failed(rooms, "p0", reply_id=key)])
+    assert await states(rooms) == {"failed": 1}
+    await fake.lapse(rooms, 12)
+    assert len(world.sent) == 1

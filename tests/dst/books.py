@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
 from bot import ledger, outbox
+from bot.contract import address
 from bot.policy.decision import Verdict
 from bot.policy.lifecycle import State
 from bot.store import tables
-from tests.dst import told
+from tests.dst import people, told
 
-_r, _i = tables.replies, tables.inbound
+_r, _i, _a = tables.replies, tables.inbound, tables.audit
 _OPEN: Final = frozenset({State.HELD, State.SCHEDULED, State.SENDING})
 _WENT_OUT: Final = frozenset({State.SENT, State.DELIVERED, State.UNKNOWN})
 _NEEDS_REASON: Final = frozenset({State.CANCELLED, State.EXPIRED, State.FAILED})
 
 
 def stored(run: told.Run) -> Iterator[str]:
-    """Each acknowledged message is there once, and nothing else."""
+    """Each acknowledged message is there once but for what was erased, and nothing else."""
     query = sa.select(_i.c.channel, sa.func.count()).group_by(_i.c.channel)
     rows = dict(run.disk._read(lambda tx: [(c, n) for c, n in tx.execute(query)]))
     for name, network in run.networks.items():
         ours = [letter for letter in run.letters if letter.channel == name]
         least, most = network.rows(ours)
-        if not least <= rows.get(name, 0) <= most:
-            yield f"{name}: {least} to {most} messages, {rows.get(name, 0)} are stored"
+        gone = sum(one.gone[name] for one in erased(run))
+        if not least <= rows.get(name, 0) + gone <= most:
+            yield (
+                f"{name}: {least} to {most} messages, {rows.get(name, 0)} are stored, {gone} erased"
+            )
+
+
+def erased(run: told.Run) -> list[told.Erasure]:
+    """Those that were stored, as the trail says; of some a crash hid it."""
+    query = sa.select(_a.c.at_ms, _a.c.data).where(_a.c.act == "erase")
+    trail = run.disk._read(lambda tx: tx.execute(query).all())
+    noted = {(at_ms, *json.loads(data)["persons"]) for at_ms, data in trail}
+    return [one for one in run.erasures if (one.at_ms, one.person) in noted]
+
+
+def erasures(run: told.Run) -> Iterator[str]:
+    """Each that was told stored is in the trail, and took all of hers and nobody else's."""
+    done = erased(run)
+    for one in run.erasures:
+        if one.sure and one.person is not None and one not in done:
+            yield f"an erasure at {one.at_s:.0f} s is not in the trail"
+    known = people.may_be_linked(run.letters)
+    last: dict[address.Address, float] = {}
+    for one in done:
+        whose = known.of(one.who)
+        for name in run.channels:
+            hers = [n for n in run.letters if known.of(n.sender) == whose and n.channel == name]
+            least, most = _erasable(hers, one, last.get(whose, 0))
+            # An invitation is a message too, and one is read later than it came.
+            if name == people.MATRIX:
+                least, most = 0, len(run.letters) if most else 0
+            if not least <= one.gone[name] <= most:
+                yield f"{name}: {one.gone[name]} erased at {one.at_s:.0f} s, not {least} to {most}"
+        last[whose] = one.at_s
+
+
+def _erasable(hers: Sequence[people.Letter], one: told.Erasure, before_s: float) -> tuple[int, int]:
+    """How many must be, and may be, there to be erased; `before_s`: when all of hers went last."""
+    least = sum(
+        n.sender == one.who and n.acked_s is not None and n.acked_s < one.at_s and n.at_s > before_s
+        for n in hers
+    )
+    return least, sum(n.handed and n.at_s <= one.at_s for n in hers)
 
 
 def endings(run: told.Run) -> Iterator[str]:

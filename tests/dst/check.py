@@ -22,6 +22,7 @@ _CLAIMED_S: Final = 60.0
 
 def faults(run: told.Run) -> list[str]:
     """Every broken promise, in plain sentences; empty when all are kept."""
+    _forget_links(run)
     return [
         *run.odd,
         *books.stored(run),
@@ -32,9 +33,31 @@ def faults(run: told.Run) -> list[str]:
         *_paused(run),
         *_silent_after(run, "STOP", _stops(run)),
         *_silent_after(run, "block", run.blocks),
+        *_forgotten(run),
+        *books.erasures(run),
         *books.endings(run),
         *books.money(run),
     ]
+
+
+def _forget_links(run: told.Run) -> None:
+    """An erasure forgets who is who too, where nothing has gone out yet and nothing is forbidden.
+
+    Of anybody else the keyed hashes stay, all with one person.
+    """
+    forbidden = {**_said_stop(run), **run.blocks}
+    for one in books.erased(run):
+        whose = run.linked.of(one.who)
+        claimed_s = one.at_s + _CLAIMED_S
+        out = any(
+            call.maybe_out and call.steady_s <= claimed_s and run.linked.of(call.to) == whose
+            for call in run.outside.calls
+        )
+        held = any(
+            at_s < one.at_s and run.linked.of(who) == whose for who, at_s in forbidden.items()
+        )
+        if not out and not held:
+            run.linked.forget(whose, one.at_s)
 
 
 def _components(run: told.Run) -> dict[address.Address, list[Call]]:
@@ -50,8 +73,8 @@ def _once(run: told.Run) -> Iterator[str]:
     for calls in _components(run).values():
         for before, call in itertools.combinations([one for one in calls if one.maybe_out], 2):
             same = before.to == call.to
-            joined = run.linked.joined_s.get(frozenset((before.to, call.to)))
-            known = joined is not None and joined < min(before.steady_s, call.steady_s)
+            first_s = min(before.steady_s, call.steady_s)
+            known = run.linked.joined_s(before.to, call.to, first_s) < first_s
             repeat = before.reply_id == call.reply_id and before.channel == call.channel
             # One account drops repeats; a crash before it heard of the first is no second.
             if repeat and before.repeats and not before.taken:
@@ -156,13 +179,18 @@ def _paused(run: told.Run) -> Iterator[str]:
 
 def _stops(run: told.Run) -> Mapping[address.Address, float]:
     """Who said STOP and had it stored; where a START was said too, nothing is judged."""
-    stops: dict[address.Address, float] = {}
     unsure = {run.linked.of(one.sender) for one in run.letters if one.wish == "start"}
+    stops = _said_stop(run)
+    return {who: at_s for who, at_s in stops.items() if run.linked.of(who) not in unsure}
+
+
+def _said_stop(run: told.Run) -> dict[address.Address, float]:
+    stops: dict[address.Address, float] = {}
     for letter in run.letters:
         if letter.wish.startswith("stop") and letter.acked_s is not None:
             who = letter.sender
             stops[who] = min(stops.get(who, letter.acked_s), letter.acked_s)
-    return {who: at_s for who, at_s in stops.items() if run.linked.of(who) not in unsure}
+    return stops
 
 
 def _silent_after(
@@ -172,10 +200,34 @@ def _silent_after(
     for call in run.outside.calls:
         in_hand_s = run.networks[call.channel].in_hand_s
         for who, at_s in since.items():
-            joined_s = run.linked.joined_s.get(frozenset((who, call.to)), float("inf"))
+            joined_s = run.linked.joined_s(who, call.to, call.steady_s)
             begins_s = at_s if who == call.to else max(joined_s, at_s)
             if begins_s + in_hand_s < call.steady_s:
                 yield f"a send after the {what} of {at_s:.0f} s: {_told(call)}"
+
+
+def _forgotten(run: told.Run) -> Iterator[str]:
+    """Nothing starts to go to somebody erased who has not written since."""
+    for one in books.erased(run):
+        for call in run.outside.calls:
+            joined_s = run.linked.joined_s(one.who, call.to, one.at_s)
+            hers = call.to == one.who or joined_s < one.at_s
+            # What was claimed by then may be on its way.
+            claimed_s = _CLAIMED_S + run.networks[call.channel].in_hand_s
+            if hers and one.at_s + claimed_s < call.steady_s and not _wrote_since(run, one, call):
+                yield f"a send after the erasure of {one.at_s:.0f} s: {_told(call)}"
+
+
+def _wrote_since(run: told.Run, one: told.Erasure, call: Call) -> bool:
+    """Whether a message that may be hers may have been stored between the two."""
+    whose = run.linked.of(one.who)
+    return any(
+        letter.handed
+        and letter.at_s < call.steady_s
+        and (letter.acked_s is None or letter.acked_s >= one.at_s)
+        and whose in {run.linked.of(n) for n in (letter.sender, letter.alias or letter.sender)}
+        for letter in run.letters
+    )
 
 
 def answered(run: told.Run) -> int:
@@ -191,6 +243,9 @@ def shown(run: told.Run, found: Sequence[str]) -> str:
 
 def _lines(run: told.Run) -> Iterable[str]:
     yield from run.history
+    for one in run.erasures:
+        sure = "" if one.sure else ", which a crash hid"
+        yield f"{one.at_s:9.0f} s  {people.short(one.who)} is erased{sure}: {dict(one.gone)}"
     for call in run.outside.calls:
         ending = " not delivered" if call.failed else ""
         yield (

@@ -18,7 +18,7 @@ from bot.contract import bridge, messages, outcomes
 from bot.policy.decision import Reason
 from bot.policy.lifecycle import State
 from bot.store import events, tables, vault
-from tests.dst import moderators, outside, told
+from tests.dst import books, moderators, outside, told
 
 KINDS: Final = (
     *(kind for kind in outside.FATES if kind != "accepted"),
@@ -30,7 +30,7 @@ KINDS: Final = (
     *("ack_lost", "answer_lost", "forged", "repeat_dropped"),
     *("disk_away", "commit_failed", "write_refused", "clock_jump", "tried_again", "key_turned"),
     *("paused", "decided_twice", "decided_against", "cap_changed", "text_changed"),
-    *("blocked", "by_hand", "by_hand_twice", "merged"),
+    *("blocked", "by_hand", "by_hand_twice", "merged", "erased"),
     *("wish: stop", "wish: stop at due", "wish: start"),
 )
 _SLOW_S: Final = 1.0
@@ -107,6 +107,7 @@ def effects(run: told.Run) -> collections.Counter[str]:
             late = letter.acked_s is not None and letter.acked_s > letter.at_s + _SLOW_S
             # The others' were never told stored: lost, or swept in, which `books` judges.
             found[kind] += late if kind == "webhook_late" else letter.acked_s is None
+    found["erased"] = sum(bool(one.gone or one.replies) for one in books.erased(run))
     return found + run.disk._read(_stored) + _named(run)
 
 

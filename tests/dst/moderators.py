@@ -1,31 +1,34 @@
-"""What moderators do meanwhile: pause, decide twice, change caps and texts, block, answer."""
+"""What moderators do meanwhile: pause, decide twice, change caps and texts, block, erase."""
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import functools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from bot import build, outbox
-from bot.console import holding
+from bot.console import holding, results, vault_acts
 from bot.console import people as persons
 from bot.console.room import byhand, here, roles, said
+from bot.contract import address
 from bot.contract import clock as clocks
 from bot.policy import overrides
 from bot.policy.lifecycle import State
 from bot.store import events, tables
-from tests.dst import outside, told
+from tests.dst import outside, people, told
 
+T = TypeVar("T")
 CAPS: Final = (150_000, 300_000, 800_000, 5_000_000)
 WORDS: Final = ("Bonjour. Un non se respecte. STOP", "Bonjour. Merci de ne plus écrire. STOP")
 BY_HAND: Final = "Bonjour. C'est une personne qui vous écrit cette fois."
 WHO: Final = "dst"
 _TURNS: Final = 12
-_r = tables.replies
+_r, _i = tables.replies, tables.inbound
 
 
 class Moderators:
@@ -40,8 +43,8 @@ class Moderators:
     def _now_ms(self) -> int:
         return clocks.to_ms(self._clock.now())
 
-    async def _write(self, work: Callable[[sa.Connection], Any]) -> None:
-        await self._run.disk.write(work)
+    async def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        return await self._run.disk.write(work)
 
     def pausing(self, for_s: float) -> outside.Act:
         """Pause, and resume after so long."""
@@ -127,13 +130,50 @@ class Moderators:
         who = self._draw.choice(known)
         keys = self._run.keys
 
-        def work(tx: sa.Connection) -> None:
+        def work(tx: sa.Connection) -> results.Done:
             found = persons.find(tx, keys, [who])
-            persons.block(tx, found, keys=keys, now_ms=self._now_ms(), who=WHO)
+            return persons.block(tx, found, keys=keys, now_ms=self._now_ms(), who=WHO)
 
-        await self._write(work)
+        done = await self._write(work)
+        if not done.ok:
+            of = people.may_be_linked(self._run.letters).of
+            if of(who) not in {of(one.who) for one in self._run.erasures}:
+                self._run.odd.append("nobody to be blocked, of one who wrote and is not erased")
+            return
         self._run.blocks.setdefault(who, self._clock.monotonic())
         self._run.faults["blocked"] += 1
+
+    def erasing(self) -> outside.Act:
+        """Somebody who wrote is forgotten; whoever asked for it tries again for the same one."""
+        who: list[address.Address] = []
+
+        async def act() -> None:
+            known = [one.sender for one in self._run.letters if one.acked_s is not None]
+            if not who and known:
+                who.append(self._draw.choice(known))
+            if who:
+                await self._erase(who[0])
+
+        return act
+
+    async def _erase(self, who: address.Address) -> None:
+        for _ in range(self._draw.randrange(_TURNS)):
+            await asyncio.sleep(0)
+        one = told.Erasure(who=who, at_ms=self._now_ms(), at_s=self._clock.monotonic())
+        self._run.erasures.append(one)
+        keys = self._run.keys
+
+        def work(tx: sa.Connection) -> None:
+            before, one.at_s = _messages(tx), self._clock.monotonic()
+            one.person = next(iter(persons.find(tx, keys, [who])), None)
+            if one.person is not None:
+                done = vault_acts.erase(tx, keys, one.person, now_ms=one.at_ms, who=WHO)
+                one.replies = done.replies
+            one.gone = before - _messages(tx)
+
+        await self._write(work)
+        one.sure = True
+        self._run.faults["erased"] += 1
 
     async def write_by_hand(self) -> None:
         """Answer somebody whose reply waits, in words of one's own; sometimes two do at once."""
@@ -181,6 +221,11 @@ def _replaced(tx: sa.Connection, *, who: int) -> bool:
         _r.c.person_id == who, ~_r.c.automatic, _r.c.state == State.CANCELLED
     )
     return tx.execute(mine).first() is not None
+
+
+def _messages(tx: sa.Connection) -> collections.Counter[str]:
+    query = sa.select(_i.c.channel, sa.func.count().label("n")).group_by(_i.c.channel)
+    return collections.Counter({row.channel: row.n for row in tx.execute(query)})
 
 
 def _held(tx: sa.Connection) -> Sequence[Mapping[str, Any]]:

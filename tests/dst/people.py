@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import random
+from collections.abc import Iterable
 from typing import Final
 
 from bot.contract import address
@@ -61,12 +62,21 @@ class Letter:
     met: set[str] = dataclasses.field(default_factory=set)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """A stored message named two addresses; seconds of the steady clock."""
+
+    wrote_s: float
+    acked_s: float
+
+
 class Linked:
     """Which addresses are known to be one person's, as stored messages said it."""
 
     def __init__(self) -> None:
         self._parent: dict[address.Address, address.Address] = {}
-        self.joined_s: dict[frozenset[address.Address], float] = {}
+        self._joins: dict[frozenset[address.Address], list[Join]] = {}
+        self._forgotten: dict[frozenset[address.Address], list[float]] = {}
 
     def of(self, one: address.Address) -> address.Address:
         """The component's name."""
@@ -74,12 +84,35 @@ class Linked:
             one = self._parent[one]
         return one
 
-    def join(self, one: address.Address, other: address.Address, at_s: float) -> None:
+    def join(self, one: address.Address, other: address.Address, at: Join) -> None:
         """A stored message named both."""
         a, b = self.of(one), self.of(other)
-        self.joined_s.setdefault(frozenset((one, other)), at_s)
+        self._joins.setdefault(frozenset((one, other)), []).append(at)
         if a != b:
             self._parent[b] = a
+
+    def forget(self, whose: address.Address, at_s: float) -> None:
+        """That component's links went, with all that was known of it."""
+        for pair in self._joins:
+            if any(self.of(one) == whose for one in pair):
+                self._forgotten.setdefault(pair, []).append(at_s)
+
+    def joined_s(self, one: address.Address, other: address.Address, by_s: float) -> float:
+        """Since when both are known to be one person's by then; infinity if they are not."""
+        pair = frozenset((one, other))
+        gone = [at_s for at_s in self._forgotten.get(pair, ()) if at_s < by_s]
+        last_s = max(gone, default=float("-inf"))
+        known = [at.acked_s for at in self._joins.get(pair, ()) if at.wrote_s > last_s]
+        return min((at_s for at_s in known if at_s < by_s), default=float("inf"))
+
+
+def may_be_linked(letters: Iterable[Letter]) -> Linked:
+    """Also by messages of which nobody was told that they are stored."""
+    known = Linked()
+    for letter in letters:
+        if letter.handed and letter.alias is not None:
+            known.join(letter.sender, letter.alias, Join(wrote_s=letter.at_s, acked_s=letter.at_s))
+    return known
 
 
 def number_of(who: int) -> address.Address:

@@ -193,6 +193,7 @@ class Player:
             (0, 2, lambda: acts.change_text),
             (0, 2, lambda: acts.block),
             (0, 2, lambda: acts.write_by_hand),
+            (0, 2 * often, acts.erasing),
             (1, 2 * often, lambda: self._by_itself),
             (1, 1, lambda: self._round),
             (0, 1, lambda: self._turn_key),
@@ -233,7 +234,8 @@ class Player:
             return
         letter.acked_s = self.clock.monotonic()
         if letter.alias is not None:
-            self.run.linked.join(letter.sender, letter.alias, letter.acked_s)
+            joined = people.Join(wrote_s=letter.at_s, acked_s=letter.acked_s)
+            self.run.linked.join(letter.sender, letter.alias, joined)
             self.run.faults["merged"] += 1
 
     async def _turn_key(self) -> None:

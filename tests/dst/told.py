@@ -30,6 +30,23 @@ class Cap:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
+class Erasure:
+    """An attempt to forget `who`; `person`: the number they had, None: nobody of that address.
+
+    `at_s`: the transaction's moment. `sure`: told stored; where a crash hid that, the trail says
+    whether it was. `gone`: how many messages were deleted, by channel.
+    """
+
+    who: address.Address
+    at_ms: int
+    at_s: float
+    person: int | None = None
+    gone: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    replies: int = 0
+    sure: bool = False
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Run:
     """`odd`: what no run may show. `found`: broken promises, once it was judged."""
 
@@ -45,6 +62,7 @@ class Run:
     caps: list[Cap] = dataclasses.field(default_factory=list)
     pauses: list[Pause] = dataclasses.field(default_factory=list)
     blocks: dict[address.Address, float] = dataclasses.field(default_factory=dict)
+    erasures: list[Erasure] = dataclasses.field(default_factory=list)
     by_hand: set[str] = dataclasses.field(default_factory=set)
     history: list[str] = dataclasses.field(default_factory=list)
     odd: list[str] = dataclasses.field(default_factory=list)
