@@ -129,6 +129,38 @@ async def test_signed_and_still_not_for_us(name: str, change: Mapping[str, str])
     assert on.bridge._line.seen.refused == 1
 
 
+@pytest.mark.case("C10")
+async def test_a_signature_for_the_host_that_was_asked_for_is_none() -> None:
+    """What Twilio signed for somebody else's URL is not for us, whatever Host they claim."""
+    on, form = bench.Bench(), bench.sms()
+    theirs = "evil.example"
+    headers = exchange.signed(f"https://{theirs}{on.apps['in'].path}", form)
+    body = urllib.parse.urlencode(form).encode()
+    answer = await on.post("in", body, headers={**headers, "host": theirs})
+    assert (answer.status, on.door.knocks) == (403, 0)
+    assert (await on.post("in", form)).status == 200
+
+
+@pytest.mark.case("C10")
+async def test_a_body_that_never_ends_is_cut() -> None:
+    on, chunks, sent = bench.Bench(), 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal chunks
+        chunks += 1
+        assert chunks < 100
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        sent.append(event)
+
+    headers = [(b"content-type", FORM.encode())]
+    route = on.apps["in"]
+    scope = {"type": "http", "method": "POST", "path": route.path, "query_string": b""}
+    await route.app({**scope, "headers": headers}, receive, send)
+    assert sent[0]["status"] == 403
+
+
 BODY = urllib.parse.urlencode(bench.sms()).encode()
 UNSIGNED: list[tuple[str, bytes, dict[str, str]]] = [
     ("no signature", BODY, {"content-type": FORM}),
