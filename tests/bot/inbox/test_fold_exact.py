@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import pytest
 
 from bot.contract import messages
-from bot.inbox import door, state
 from bot.policy import delay, proof, settings
 from bot.policy.flood import words
 from bot.store import database, events, people, ratios, tables
+from tests.bot.inbox import taking
 from tests.bot.store import rows
 
 WORD = "PROOF-ABCDEFGH23"
@@ -25,15 +24,7 @@ async def store() -> AsyncIterator[database.Store]:
         yield opened
 
 
-async def take(
-    store: database.Store,
-    *batch: messages.InboundMessage,
-    context: state.Context | None = None,
-) -> None:
-    told = context or rows.context()
-    await told.ids.top_up(store, 4 * len(batch))
-    work = functools.partial(door.take_in, context=told, batch=batch, now_ms=rows.NOW_MS)
-    await store.write(work)
+take = taking.take
 
 
 async def told(store: database.Store, kind: str) -> list[dict[str, Any]]:

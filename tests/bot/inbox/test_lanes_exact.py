@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -13,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.contract import messages
-from bot.inbox import door, state
+from bot.inbox import state
 from bot.policy import settings
 from bot.policy.flood import snapshot
 from bot.store import database, people, tables
+from tests.bot.inbox import taking
 from tests.bot.store import rows
 
 HELP, HELP_EN = "je veux mourir", "please, i want to die, would you call me"
@@ -31,15 +31,7 @@ async def store() -> AsyncIterator[database.Store]:
         yield opened
 
 
-async def take(
-    store: database.Store,
-    *batch: messages.InboundMessage,
-    context: state.Context | None = None,
-) -> None:
-    told = context or rows.context()
-    await told.ids.top_up(store, 4 * len(batch))
-    work = functools.partial(door.take_in, context=told, batch=batch, now_ms=rows.NOW_MS)
-    await store.write(work)
+take = taking.take
 
 
 async def either_way(

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.contract import messages, money
-from bot.inbox import door, fold, heard, load, save, state
+from bot.inbox import fold, heard, load, save, state
 from bot.policy import delay, proof, settings
 from bot.policy.flood import snapshot, words
 from bot.store import database, events, tables
+from tests.bot.inbox import taking
 from tests.bot.store import rows
 
 NOW_MS = rows.NOW_MS + 777
@@ -29,15 +30,7 @@ async def store() -> AsyncIterator[database.Store]:
         yield opened
 
 
-async def take(
-    store: database.Store,
-    *batch: messages.InboundMessage,
-    context: state.Context | None = None,
-) -> None:
-    told = context or rows.context()
-    await told.ids.top_up(store, 4 * len(batch))
-    work = functools.partial(door.take_in, context=told, batch=batch, now_ms=NOW_MS)
-    await store.write(work)
+take = functools.partial(taking.take, now_ms=NOW_MS)
 
 
 async def told(store: database.Store, kind: str) -> list[dict[str, Any]]:
